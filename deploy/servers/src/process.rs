@@ -1,0 +1,160 @@
+//! Child processes that do not outlive this one, however it ends.
+//!
+//! The kernel kills them with the parent: `setpriv --pdeathsig KILL` (util-linux) asks for that and then
+//! becomes the program, so the pid is the program's own. Where there is no such `setpriv` (macOS, busybox),
+//! a child is killed when its [`Process`] is dropped, and outlives a parent that was itself killed.
+
+use std::{
+    ffi::OsStr,
+    io,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{OnceLock, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use nix::{sys::signal, unistd::Pid};
+use tokio::{sync::watch, time::timeout};
+
+pub use nix::sys::signal::Signal;
+
+/// How long a dropped process may take to be gone after SIGKILL.
+const DROP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A command that runs `program`, and has the kernel kill it when this process ends.
+pub fn command(program: &Path) -> Command {
+    let Some(setpriv) = setpriv() else {
+        return Command::new(program);
+    };
+    let mut command = Command::new(setpriv);
+    command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+    command
+}
+
+/// The first executable file of this name on the PATH.
+pub fn on_path(name: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|file| is_executable(file))
+}
+
+pub(crate) fn is_executable(file: &Path) -> bool {
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// A child process in a process group of its own, so that Ctrl-C in the terminal reaches only its parent.
+/// It belongs to no runtime, may be held in a static, and is killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    pid: Pid,
+    exit: watch::Receiver<Option<ExitStatus>>,
+}
+
+impl Process {
+    /// Starts a command made with [`command`], with its output wherever the caller sent it.
+    pub fn spawn(mut command: Command) -> io::Result<Self> {
+        command.process_group(0).stdin(Stdio::null());
+        let mut child = spawn_in_keeper(command)?;
+        let pid = Pid::from_raw(child.id().cast_signed());
+        let (exited, exit) = watch::channel(None);
+        thread::Builder::new()
+            .name(format!("wait-{pid}"))
+            .spawn(move || exited.send_replace(Some(child.wait().unwrap_or_default())))?;
+        Ok(Self { pid, exit })
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw().cast_unsigned()
+    }
+
+    /// How it ended, or nothing while it runs.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        *self.exit.borrow()
+    }
+
+    /// Waits until it has ended.
+    pub async fn exited(&self) -> ExitStatus {
+        let mut exit = self.exit.clone();
+        exit.wait_for(Option::is_some).await.ok().and_then(|status| *status).unwrap_or_default()
+    }
+
+    /// Sends a signal; does nothing when the process has ended.
+    pub fn signal(&self, signal: Signal) {
+        if self.exit_status().is_none() {
+            // The only failure is that it ended just now.
+            let _ = signal::kill(self.pid, signal);
+        }
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub async fn kill(&self) {
+        self.signal(Signal::SIGKILL);
+        self.exited().await;
+    }
+
+    /// SIGTERM, then SIGKILL if it still runs after `grace`; answers how it ended.
+    pub async fn stop(&self, grace: Duration) -> ExitStatus {
+        self.signal(Signal::SIGTERM);
+        // A paused process would sleep through the SIGTERM.
+        self.signal(Signal::SIGCONT);
+        match timeout(grace, self.exited()).await {
+            Ok(status) => status,
+            Err(_) => {
+                self.signal(Signal::SIGKILL);
+                self.exited().await
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.signal(Signal::SIGKILL);
+        let deadline = Instant::now() + DROP_DEADLINE;
+        while self.exit_status().is_none() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+type Order = (Command, mpsc::SyncSender<io::Result<Child>>);
+
+/// Spawns in one thread that lives as long as the process: the parent-death signal fires when the *thread*
+/// that spawned a child ends, and a runtime's worker may end long before the process does.
+fn spawn_in_keeper(command: Command) -> io::Result<Child> {
+    static KEEPER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
+    let keeper = KEEPER.get_or_init(|| {
+        let (orders, inbox) = mpsc::channel::<Order>();
+        thread::spawn(move || {
+            for (mut command, reply) in inbox {
+                // Whoever asked waits for the answer.
+                let _ = reply.send(command.spawn());
+            }
+        });
+        orders
+    });
+    let gone = || io::Error::other("the thread that spawns processes is gone");
+    let (reply, answer) = mpsc::sync_channel(1);
+    keeper.send((command, reply)).map_err(|_| gone())?;
+    answer.recv().map_err(|_| gone())?
+}
+
+/// A `setpriv` that knows `--pdeathsig`; the one of busybox does not.
+fn setpriv() -> Option<&'static Path> {
+    static SETPRIV: OnceLock<Option<PathBuf>> = OnceLock::new();
+    SETPRIV
+        .get_or_init(|| {
+            let setpriv = on_path("setpriv")?;
+            let trial = ["--pdeathsig", "KILL", "--", "true"].map(OsStr::new);
+            let status = Command::new(&setpriv)
+                .args(trial)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            status.is_ok_and(|status| status.success()).then_some(setpriv)
+        })
+        .as_deref()
+}

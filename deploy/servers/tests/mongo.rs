@@ -1,0 +1,69 @@
+//! A mongod that takes majority writes and transactions, and keeps its data.
+
+use mongodb::{
+    Client, Collection,
+    bson::{Document, doc},
+    options::{Acknowledgment, WriteConcern},
+};
+use servers::{Mongo, MongoOptions, Scratch, shared_mongo};
+
+async fn collection(mongo: &Mongo, database: &str) -> anyhow::Result<Collection<Document>> {
+    let client = Client::with_uri_str(mongo.url()).await?;
+    Ok(client.database(database).collection("kept"))
+}
+
+async fn insert(collection: &Collection<Document>) -> anyhow::Result<()> {
+    let concern = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
+    collection.insert_one(doc! { "text": "kept" }).write_concern(concern).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_shared_server_takes_a_majority_write() -> anyhow::Result<()> {
+    let mongo = shared_mongo().await?;
+    let kept = collection(mongo, &mongo.fresh_database()).await?;
+    insert(&kept).await?;
+    assert_eq!(kept.count_documents(doc! {}).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_shared_server_runs_a_transaction_from_another_runtime() -> anyhow::Result<()> {
+    let mongo = shared_mongo().await?;
+    let kept = collection(mongo, &mongo.fresh_database()).await?;
+    insert(&kept).await?;
+    let mut session = kept.client().start_session().await?;
+    session.start_transaction().await?;
+    kept.insert_one(doc! { "text": "second" }).session(&mut session).await?;
+    session.abort_transaction().await?;
+    assert_eq!(kept.count_documents(doc! {}).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn fresh_databases_differ() -> anyhow::Result<()> {
+    let mongo = shared_mongo().await?;
+    assert_ne!(mongo.fresh_database(), mongo.fresh_database());
+    Ok(())
+}
+
+#[tokio::test]
+async fn data_is_there_after_a_kill_and_when_another_port_takes_it_up() -> anyhow::Result<()> {
+    let folder = Scratch::new()?;
+    let options = || MongoOptions { data: Some(folder.path().to_owned()), ..Default::default() };
+    let mongo = Mongo::start(options()).await?;
+    insert(&collection(&mongo, "test").await?).await?;
+    mongo.kill().await;
+    mongo.restart().await?;
+    assert_eq!(collection(&mongo, "test").await?.count_documents(doc! {}).await?, 1);
+    let first = mongo.url();
+    mongo.stop().await;
+    drop(mongo);
+
+    let again = Mongo::start(options()).await?;
+    assert_ne!(again.url(), first);
+    let kept = collection(&again, "test").await?;
+    insert(&kept).await?;
+    assert_eq!(kept.count_documents(doc! {}).await?, 2);
+    Ok(())
+}
