@@ -1,1 +1,36 @@
-//! placeholder
+//! The bus contract of *talk to me*, and what every service process does.
+//!
+//! Commands are asked for on JetStream and answered; live events are told on core NATS and
+//! may be missed, because whoever missed one can read the state.
+//!
+//! ```text
+//! gateway ──UserCommand──▶ TALK_USERS ────▶ matcher     talk.queue.requested.<user>, talk.user.*.<user>
+//! gateway ──RoomCommand──▶ TALK_MESSAGES ─▶ chat-store  talk.message.*.<partition>.<room>
+//! matcher ──RoomEnded────▶ TALK_MESSAGES ─▶ chat-store  talk.room.ended.<partition>.<room>
+//! matcher, chat-store ──Reply──▶ gateway                talk.reply.<gateway>.<command>
+//! matcher, chat-store, gateway ──Live──▶ gateway        talk.live.<kind>.<room>.<user>
+//! gateway ──request──▶ matcher, chat-store              talk.read.user.<user>, talk.read.history.<room>
+//! anybody, undecodable or failing again and again ──▶   talk.dead.<the subject it had>, in TALK_DEAD
+//! ```
+//!
+//! - [`ids`]: who and what the messages speak of.
+//! - [`subjects`]: every subject, built and parsed in one place.
+//! - [`streams`]: streams, consumers and the bucket of leases.
+//! - [`commands`] and [`events`]: the payloads; their golden files are in `tests/golden`.
+//! - [`bus`]: publishing, decoding, replying, dead letters.
+//! - [`lease`]: keys with a time to live, which say who lives and who ticks.
+//! - [`service`] and [`health`]: configuration, telemetry, signals and the health port.
+
+pub mod bus;
+pub mod commands;
+pub mod events;
+pub mod health;
+pub mod ids;
+pub mod lease;
+pub mod service;
+pub mod streams;
+pub mod subjects;
+
+pub use commands::{Command, Place, Queue, Refusal, Reply, RoomCommand, RoomView, UserCommand, UserView};
+pub use events::{Live, Message};
+pub use ids::{CommandId, GatewayId, MessageId, RoomId, UserId};

@@ -1,0 +1,256 @@
+//! Publishing, decoding, replying, dead letters.
+
+use crate::{
+    commands::{Command, Reply, VERSION},
+    events::Live,
+    ids::{CommandId, RoomId, UserId},
+    subjects,
+};
+use async_nats::{
+    Client, HeaderMap, Subject,
+    jetstream::{self, AckKind, context::PublishAckFuture},
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Names where the answer to a command goes. JetStream takes NATS' own reply for itself.
+const REPLY_TO: &str = "Talk-Reply-To";
+/// Why a dead letter is dead.
+const REASON: &str = "Talk-Reason";
+
+/// What can go wrong on the bus.
+#[derive(Debug, thiserror::Error)]
+pub enum BusError {
+    /// The bus did not take it. Asking again is safe.
+    #[error("the bus did not take a message on {subject}: {source}")]
+    Publish {
+        /// Where.
+        subject: Subject,
+        /// What the client says.
+        source: async_nats::Error,
+    },
+    /// Nobody answered in time, or the answer was nonsense.
+    #[error("no good answer on {subject}: {source}")]
+    Request {
+        /// Where.
+        subject: Subject,
+        /// What the client says.
+        source: async_nats::Error,
+    },
+}
+
+/// Why a payload is not a command.
+#[derive(Debug, thiserror::Error)]
+pub enum Undecodable {
+    /// Not the JSON that it should be.
+    #[error("not a known command: line {}, column {}", .0.line(), .0.column())]
+    Json(serde_json::Error),
+    /// From another time.
+    #[error("payload version {0}, this program speaks {VERSION}")]
+    Version(u8),
+    /// Not from JetStream.
+    #[error("no JetStream delivery")]
+    NotJetStream,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<T> {
+    v: u8,
+    at_ms: i64,
+    #[serde(flatten)]
+    body: T,
+}
+
+/// A connection to the bus. Cheap to clone.
+#[derive(Clone)]
+pub struct Bus {
+    /// Core NATS.
+    pub client: Client,
+    /// JetStream.
+    pub js: jetstream::Context,
+}
+
+impl Bus {
+    /// Over an open connection.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        let js = jetstream::ContextBuilder::new().ack_timeout(Duration::from_secs(5)).build(client.clone());
+        Self { client, js }
+    }
+
+    /// Publishes a command. What is published first is first in the stream; the returned
+    /// future resolves when the stream has it.
+    ///
+    /// # Errors
+    /// When it could not even be sent.
+    pub async fn command<C: Command>(
+        &self,
+        id: CommandId,
+        command: &C,
+        reply_to: Option<&Subject>,
+    ) -> Result<PublishAckFuture, BusError> {
+        let subject = command.subject();
+        let mut message =
+            jetstream::message::PublishMessage::build().message_id(id.to_string()).payload(encode(command));
+        if let Some(reply_to) = reply_to {
+            message = message.header(REPLY_TO, reply_to.as_str());
+        }
+        self.js
+            .send_publish(subject.clone(), message)
+            .await
+            .map_err(|error| BusError::Publish { subject, source: error.into() })
+    }
+
+    /// Tells one user something, now or never.
+    ///
+    /// # Errors
+    /// When it could not be sent.
+    pub async fn tell(&self, room: Option<RoomId>, user: UserId, live: &Live) -> Result<(), BusError> {
+        self.publish(subjects::live(live, room, user), live).await
+    }
+
+    /// Publishes on core NATS.
+    ///
+    /// # Errors
+    /// When it could not be sent.
+    pub async fn publish<T: Serialize + Sync>(&self, subject: Subject, payload: &T) -> Result<(), BusError> {
+        self.client
+            .publish(subject.clone(), json(payload))
+            .await
+            .map_err(|error| BusError::Publish { subject, source: error.into() })
+    }
+
+    /// Asks a service and waits for its answer, 5 s at most.
+    ///
+    /// # Errors
+    /// When nobody answers in time, or nonsense.
+    pub async fn request<Q: Serialize + Sync, A: DeserializeOwned>(
+        &self,
+        subject: Subject,
+        question: &Q,
+    ) -> Result<A, BusError> {
+        let fail = |source| BusError::Request { subject: subject.clone(), source };
+        let answer = self.client.request(subject.clone(), json(question)).await.map_err(|e| fail(e.into()))?;
+        serde_json::from_slice(&answer.payload).map_err(|e| fail(e.into()))
+    }
+
+    /// True while the connection to NATS is up.
+    #[must_use]
+    pub fn connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+}
+
+/// A command as it is published.
+#[must_use]
+pub fn encode<C: Serialize>(command: &C) -> Bytes {
+    json(&Envelope { v: VERSION, at_ms: now_ms(), body: command })
+}
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[expect(clippy::expect_used, reason = "our own types have string keys and no fallible serializer")]
+fn json<T: Serialize>(payload: &T) -> Bytes {
+    serde_json::to_vec(payload).expect("our own types are JSON").into()
+}
+
+/// A command as it was delivered, with what is needed to answer and acknowledge it.
+pub struct Delivery<C> {
+    /// What is asked for.
+    pub command: C,
+    /// When it was published, in milliseconds since 1970, by the publisher's clock.
+    pub at_ms: i64,
+    /// Its place in the stream.
+    pub sequence: u64,
+    /// The raw message: how often it was delivered, its headers, its acknowledgement.
+    pub raw: jetstream::Message,
+}
+
+impl<C: Command> Delivery<C> {
+    /// Decodes a message.
+    ///
+    /// # Errors
+    /// When it is no command; the message comes back with the reason, for the dead letters.
+    #[expect(clippy::result_large_err, reason = "the message has to come back")]
+    pub fn decode(raw: jetstream::Message) -> Result<Self, (jetstream::Message, Undecodable)> {
+        match decode(&raw) {
+            Ok((command, at_ms, sequence)) => Ok(Self { command, at_ms, sequence, raw }),
+            Err(reason) => Err((raw, reason)),
+        }
+    }
+
+    /// How long ago it was published.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        Duration::from_millis(u64::try_from(now_ms() - self.at_ms).unwrap_or(0))
+    }
+
+    /// Which delivery of this command it is: 1 for the first.
+    #[must_use]
+    pub fn attempt(&self) -> i64 {
+        self.raw.info().map_or(1, |info| info.delivered)
+    }
+
+    /// Answers whoever asked, if anybody waits.
+    ///
+    /// # Errors
+    /// When it could not be sent.
+    pub async fn reply<T: Serialize + Sync>(&self, bus: &Bus, reply: &Reply<T>) -> Result<(), BusError> {
+        match self.raw.headers.as_ref().and_then(|headers| headers.get(REPLY_TO)) {
+            Some(to) => bus.publish(to.as_str().into(), reply).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn decode<C: DeserializeOwned>(raw: &jetstream::Message) -> Result<(C, i64, u64), Undecodable> {
+    let (body, at_ms) = decode_payload(&raw.payload)?;
+    let sequence = raw.info().map_err(|_| Undecodable::NotJetStream)?.stream_sequence;
+    Ok((body, at_ms, sequence))
+}
+
+/// A command and when it was published, from the bytes alone.
+///
+/// # Errors
+/// When it is no command.
+pub fn decode_payload<C: DeserializeOwned>(payload: &[u8]) -> Result<(C, i64), Undecodable> {
+    #[derive(Deserialize)]
+    struct Version {
+        v: u8,
+    }
+    let Version { v } = serde_json::from_slice(payload).map_err(Undecodable::Json)?;
+    if v != VERSION {
+        return Err(Undecodable::Version(v));
+    }
+    let envelope: Envelope<C> = serde_json::from_slice(payload).map_err(Undecodable::Json)?;
+    Ok((envelope.body, envelope.at_ms))
+}
+
+/// Puts a message among the dead letters and takes it out of its stream. Logs it, once.
+///
+/// # Errors
+/// When the bus does not take it; then it stays where it is and is delivered again.
+pub async fn bury(bus: &Bus, message: &jetstream::Message, reason: &str) -> Result<(), BusError> {
+    let subject = subjects::dead_letter(&message.subject);
+    let fail = |source| BusError::Publish { subject: subject.clone(), source };
+    // Without the answer's address, whose client is long gone, and without the id, so that a
+    // replay is not taken for a duplicate.
+    let mut headers = HeaderMap::new();
+    headers.insert(REASON, reason);
+    bus.js
+        .publish_with_headers(subject.clone(), headers, message.payload.clone())
+        .await
+        .map_err(|e| fail(e.into()))?
+        .await
+        .map_err(|e| fail(e.into()))?;
+    message.ack_with(AckKind::Term).await.map_err(fail)?;
+    metrics::counter!("talk_dead_letters_total").increment(1);
+    tracing::error!(bus.subject = %message.subject, reason, "a command went to the dead letters");
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! The health port of a service: `/healthz` says that the process runs, `/readyz` that its
+//! servers answer, `/metrics` the numbers in Prometheus' text form.
+
+use anyhow::Context as _;
+use axum::{Router, http::StatusCode, routing::get};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::OnceLock, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// Answers whether the service can do its work; the error says what is missing.
+pub type Ready = std::sync::Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+
+/// Serves until `shutdown`. Not ready from then on.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn serve(addr: SocketAddr, ready: Ready, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let metrics = recorder();
+    let upkeep = metrics.clone();
+    let draining = shutdown.clone();
+    let readyz = move || {
+        let (check, draining) = (ready(), draining.is_cancelled());
+        async move {
+            match check.await {
+                Ok(()) if draining => (StatusCode::SERVICE_UNAVAILABLE, "draining".to_owned()),
+                Ok(()) => (StatusCode::OK, "ready".to_owned()),
+                Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing),
+            }
+        }
+    };
+    let router = Router::new()
+        .route("/healthz", get(|| async { "alive" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(move || async move { metrics.render() }));
+    let listener =
+        tokio::net::TcpListener::bind(addr).await.with_context(|| format!("binding the health port {addr}"))?;
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the health port is closed");
+        }
+    });
+    tokio::spawn(async move {
+        // Folds what histograms have gathered, so that they stay small when nobody scrapes.
+        while shutdown.run_until_cancelled(tokio::time::sleep(UPKEEP)).await.is_some() {
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(())
+}
+
+const UPKEEP: Duration = Duration::from_secs(5);
+
+// One recorder for a process, also when tests run several services in it.
+fn recorder() -> PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER
+        .get_or_init(|| {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("another recorder takes the metrics of this process");
+            }
+            handle
+        })
+        .clone()
+}

@@ -1,0 +1,149 @@
+//! What every service process does: configuration, telemetry, the connection to NATS, signals,
+//! and an exit code.
+
+use crate::{bus::Bus, streams};
+use anyhow::Context as _;
+use async_nats::{ConnectOptions, Event};
+use clap::{Args, Parser, ValueEnum};
+use std::{ffi::OsString, future::Future, net::SocketAddr, process::ExitCode, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// What all services are told.
+#[derive(Args, Clone, Debug)]
+pub struct Common {
+    /// Where NATS is; several addresses of one cluster separated by commas.
+    #[arg(long, env = "NATS_URL", default_value = "nats://127.0.0.1:4222")]
+    pub nats_url: String,
+    /// Copies of each stream in the NATS cluster: 1 on one machine, 3 in production.
+    #[arg(long, env = "NATS_REPLICAS", default_value_t = 1)]
+    pub nats_replicas: usize,
+    /// How long to try to reach NATS and MongoDB at the start.
+    #[arg(long, env = "CONNECT_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub connect_timeout: Duration,
+    /// Address of /healthz, /readyz and /metrics.
+    #[arg(long, env = "HEALTH_ADDR", default_value = "0.0.0.0:9100")]
+    pub health_addr: SocketAddr,
+    /// What is logged, as `level` or `target=level,…`.
+    #[arg(long, env = "LOG", default_value = "info")]
+    pub log: String,
+    /// How it is logged.
+    #[arg(long, env = "LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// How long the work in flight may take after SIGTERM; then the exit is a failure.
+    #[arg(long, env = "DRAIN_DEADLINE", default_value = "20s", value_parser = humantime::parse_duration)]
+    pub drain_deadline: Duration,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The configuration of a service.
+pub trait ServiceConfig: Parser {
+    /// What all services are told.
+    fn common(&self) -> &Common;
+}
+
+/// Runs a service: reads its configuration, starts telemetry, runs it until SIGTERM or SIGINT
+/// and gives it the drain deadline to finish. A failure is one line and a non-zero exit code.
+pub fn main<C, F, Fut>(args: impl IntoIterator<Item = OsString>, run: F) -> ExitCode
+where
+    C: ServiceConfig,
+    F: FnOnce(C, CancellationToken) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let config = C::parse_from(args);
+    start_log(config.common());
+    let deadline = config.common().drain_deadline;
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")
+        .and_then(|runtime| runtime.block_on(until_signal(config, run, deadline)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("stopped: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn until_signal<C, F, Fut>(config: C, run: F, deadline: Duration) -> anyhow::Result<()>
+where
+    F: FnOnce(C, CancellationToken) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let shutdown = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate()).context("listening to SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening to SIGINT")?;
+    let service = run(config, shutdown.clone());
+    tokio::pin!(service);
+    tokio::select! {
+        result = &mut service => return result,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("draining");
+    shutdown.cancel();
+    tokio::time::timeout(deadline, service).await.context("the drain took longer than DRAIN_DEADLINE")?
+}
+
+fn start_log(common: &Common) {
+    let filter = EnvFilter::try_new(&common.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process keeps the first one's log.
+    let _already_started = match common.log_format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
+}
+
+/// Connects to NATS and declares the streams, trying for as long as the configuration allows.
+///
+/// # Errors
+/// When NATS does not answer in that time, or refuses.
+pub async fn connect(common: &Common, name: &str) -> anyhow::Result<Bus> {
+    let client = ConnectOptions::new()
+        .name(name)
+        .retry_on_initial_connect()
+        .ping_interval(Duration::from_secs(10))
+        .request_timeout(Some(Duration::from_secs(5)))
+        // Soon again, since people wait: 100 ms, 200 ms, … 1 s.
+        .reconnect_delay_callback(|attempt| Duration::from_millis(50 << attempt.min(5)).min(Duration::from_secs(1)))
+        .event_callback(|event| async move { log_event(&event) })
+        .connect(common.nats_url.split(',').map(str::to_owned).collect::<Vec<_>>())
+        .await
+        .context("NATS_URL is not an address of NATS")?;
+    let bus = Bus::new(client);
+    tokio::time::timeout(common.connect_timeout, declare_patiently(&bus, common.nats_replicas))
+        .await
+        .context("NATS was not ready within CONNECT_TIMEOUT; is NATS_URL right, and JetStream on?")?;
+    Ok(bus)
+}
+
+async fn declare_patiently(bus: &Bus, replicas: usize) {
+    while let Err(error) = streams::declare(&bus.js, replicas).await {
+        tracing::warn!("NATS is not ready yet: {error:#}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+fn log_event(event: &Event) {
+    match event {
+        Event::Connected => tracing::info!("connected to NATS"),
+        Event::Disconnected => tracing::warn!("NATS is away; trying again"),
+        Event::SlowConsumer(_) => {
+            metrics::counter!("talk_slow_consumers_total").increment(1);
+            tracing::warn!("a subscription was too slow and lost events");
+        }
+        other => tracing::warn!("NATS: {other}"),
+    }
+}
