@@ -1,0 +1,45 @@
+// What two people do in most tests: they meet, and they talk.
+
+import assert from 'node:assert/strict';
+
+import * as shapes from './shapes.js';
+
+/** Both enter their queues, in this order, and are in one room. */
+export async function meet(first, firstQueue, second, secondQueue) {
+  await first.enters(firstQueue);
+  await second.enters(secondQueue);
+  await met(first, second);
+}
+
+/** Both were told that they are matched, and that somebody is in the room. */
+export async function met(...people) {
+  for (const person of people) {
+    const { args } = await person.inbox.next('queue_complete');
+    assert.deepEqual(args, [{ user_id: person.userId }], `${person.name} is told its own id`);
+  }
+  for (const person of people) await person.inbox.next('user_connected');
+}
+
+/** `speaker` says `content`, gets it back as stored, and `listener` hears the same message. */
+export async function tells(speaker, listener, content) {
+  const stored = await speaker.says(content);
+  shapes.storedMessage(stored, { content, author: speaker.userId, liked: false });
+  const heard = await listener.hears({ where: ({ nonce }) => nonce === stored.nonce });
+  shapes.arrivedMessage(heard, stored);
+  return stored;
+}
+
+/** A few words both ways; nobody hears themselves, nobody hears anything twice. */
+export async function talk(first, second) {
+  const before = [first, second].map(({ inbox }) => inbox.count('send_message_to_client'));
+  const messages = [
+    await tells(first, second, `${first.name} speaks`),
+    await tells(second, first, `${second.name} answers`),
+    await tells(first, second, `${first.name} goes on`),
+    await tells(second, first, `${second.name} ends`),
+  ];
+  const after = [first, second].map(({ inbox }) => inbox.count('send_message_to_client'));
+  assert.deepEqual(after, [before[0] + 2, before[1] + 2], 'each hears exactly what the other said');
+  assert.equal(new Set(messages.map(({ room_id }) => room_id)).size, 1, 'one room');
+  return messages;
+}

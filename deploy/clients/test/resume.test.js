@@ -1,0 +1,169 @@
+// A connection is lost and comes back: the same room, and exactly what was missed.
+
+import assert from 'node:assert/strict';
+
+import { until } from '../src/deadline.js';
+import { scenario } from '../src/scenario.js';
+import * as shapes from '../src/shapes.js';
+import { meet, met, talk, tells } from '../src/together.js';
+
+const AT_ONCE = 1_000;
+
+for (const [kind, title, gateway] of [
+  ['Angular', 'the same gateway', 0],
+  ['React', 'the same gateway', 0],
+  ['Modern', 'the same gateway', 0],
+  ['Modern', 'another gateway', 1],
+]) {
+  scenario(`a current client comes back to ${title} and gets what ${kind} wrote meanwhile`, async (people) => {
+    const [lost, partner] = [people.modern({ on: 0 }), people.client(kind, { on: 1 })];
+    await meet(lost, 'talk', partner, 'talk');
+    const before = await talk(lost, partner);
+    const breaking = partner.inbox.now();
+    await lost.losesConnection();
+    const { at } = await partner.inbox.next('user_disconnected', { after: breaking });
+    assert.ok(at - breaking.at < AT_ONCE, 'the partner is told at once');
+    const missed = [];
+    for (const content of ['one', 'two', 'three']) missed.push(await partner.says(content));
+    const snapshot = gateway === 0 ? await lost.resumesConnection() : await lost.connects(people.gateways.at(-1));
+    shapes.resumed(snapshot, { state: 'room', room_id: before[0].room_id, user_id: lost.userId });
+    assert.equal(snapshot.partner_connected, true);
+    assert.deepEqual(snapshot.messages, missed.map(asArrived));
+    assert.equal(snapshot.last_seq, missed.at(-1).seq);
+    await partner.inbox.next('user_connected', { after: breaking });
+    await talk(lost, partner);
+    assert.equal(lost.inbox.count('send_message_to_client'), 4, 'what was missed comes in the snapshot only');
+  });
+}
+
+const asArrived = (stored) => ({ ...stored, incoming: true, message_id: stored.nonce });
+
+scenario('a connection that breaks is restored by the library alone', async ({ angular, modern }) => {
+  const [lost, partner] = [modern({ on: 0 }), angular({ on: 1 })];
+  await meet(lost, 'vent', partner, 'listen');
+  await talk(lost, partner);
+  const [breaking, seen] = [lost.inbox.now(), partner.inbox.now()];
+  lost.connectionBreaks();
+  const snapshot = await lost.resumes({ after: breaking });
+  shapes.resumed(snapshot, { state: 'room', messages: [], last_seq: 4 });
+  const gone = await partner.inbox.next('user_disconnected', { after: seen });
+  await partner.inbox.next('user_connected', { after: gone });
+  await talk(lost, partner);
+});
+
+scenario('a reloaded tab that knows its secret only gets the whole conversation', async ({ angular, modern }) => {
+  const [tab, partner] = [modern({ on: 0 }), angular({ on: 1 })];
+  await meet(tab, 'listen', partner, 'vent');
+  const said = await talk(tab, partner);
+  await partner.likes(said[0]._id);
+  await partner.inbox.next('message_liked');
+  await tab.closesTab();
+  const reloaded = modern({ on: 1 });
+  reloaded.becomes(tab.userId, tab.secret);
+  reloaded.lastSeq = undefined;
+  const { messages, state } = await reloaded.connects();
+  assert.equal(state, 'room');
+  assert.deepEqual(messages.map(({ _id, content, seq, liked }) => ({ _id, content, seq, liked })),
+    said.map(({ _id, content, seq }, index) => ({ _id, content, seq, liked: index === 0 })));
+  reloaded.lastSeq = 4;
+  await talk(reloaded, partner);
+});
+
+scenario('the old connection of a client that came back elsewhere does it no harm', async ({ angular, modern }) => {
+  const [old, partner] = [modern({ on: 0 }), angular({ on: 1 })];
+  await meet(old, 'vent', partner, 'listen');
+  await talk(old, partner);
+  const fresh = modern({ on: 1 });
+  fresh.becomes(old.userId, old.secret);
+  fresh.lastSeq = old.lastSeq;
+  shapes.resumed(await fresh.connects(), { state: 'room', messages: [] });
+  if (old.socket.connected) await old.losesConnection(); // late: the new one is in the room already
+  await talk(fresh, partner);
+  await talk(partner, fresh);
+  const told = partner.inbox.entries.map(({ name }) => name).filter((name) => /^user_/.test(name));
+  assert.notEqual(told.at(-1), 'user_disconnected', `${told}`);
+});
+
+scenario('the React client comes back by register_sid and gets what it missed', async ({ react, modern }) => {
+  const [lost, partner] = [react({ on: 0 }), modern({ on: 1 })];
+  await meet(lost, 'talk', partner, 'talk');
+  await talk(lost, partner);
+  const breaking = partner.inbox.now();
+  await lost.losesConnection();
+  await partner.inbox.next('user_disconnected', { after: breaking, ms: AT_ONCE });
+  const missed = [await partner.says('one'), await partner.says('two')];
+  await lost.comesBack();
+  await partner.inbox.next('user_connected', { after: breaking });
+  const heard = [await lost.hears(), await lost.hears()];
+  assert.deepEqual(heard, missed.map(asArrived));
+  await talk(lost, partner);
+  assert.equal(lost.inbox.count('send_message_to_client'), 6, 'nothing twice: it shows what it gets');
+});
+
+scenario('a React connection that breaks is restored by the library alone', async ({ react, angular }) => {
+  const [lost, partner] = [react({ on: 0 }), angular({ on: 1 })];
+  await meet(lost, 'talk', partner, 'talk');
+  const breaking = partner.inbox.now();
+  lost.connectionBreaks();
+  const gone = await partner.inbox.next('user_disconnected', { after: breaking });
+  await partner.inbox.next('user_connected', { after: gone });
+  await talk(lost, partner);
+});
+
+scenario('the Angular client, which says nothing after a reconnect, is still heard', async ({ angular, modern }) => {
+  const [silent, partner] = [angular({ on: 0 }), modern({ on: 1 })];
+  await meet(silent, 'vent', partner, 'listen');
+  const breaking = partner.inbox.now();
+  await silent.losesConnection();
+  await partner.inbox.next('user_disconnected', { after: breaking, ms: AT_ONCE });
+  await silent.comesBack();
+  await tells(silent, partner, 'I am still here');
+});
+
+scenario('who loses the connection while waiting comes back to the same place', async ({ angular, modern }) => {
+  const [lost, listener] = [modern({ on: 0 }), angular({ on: 1 })];
+  await lost.enters('vent');
+  await lost.losesConnection();
+  const snapshot = await lost.resumesConnection();
+  shapes.resumed(snapshot, { state: 'waiting', queue: 'vent', user_id: lost.userId });
+  await listener.enters('listen');
+  await met(lost, listener);
+  await talk(lost, listener);
+});
+
+scenario('who comes back after the partner left is told that it is over', async ({ angular, modern }) => {
+  const [lost, partner] = [modern({ on: 0 }), angular({ on: 1 })];
+  await meet(lost, 'vent', partner, 'listen');
+  const breaking = partner.inbox.now();
+  await lost.losesConnection();
+  await partner.inbox.next('user_disconnected', { after: breaking });
+  partner.leaves();
+  await refuses(partner);
+  shapes.resumed(await lost.resumesConnection(), { state: 'over', user_id: lost.userId });
+});
+
+/** The end of a room is told to the partner only; the leaver sees it in what it may not do any more. */
+async function refuses(leaver) {
+  await until(5_000, async () => (await leaver.posts('x').answer).status >= 400, `${leaver.name} is out`);
+}
+
+scenario('who stays away for longer than 30 s is removed, and it is over', async ({ angular, modern }) => {
+  const [lost, partner] = [modern({ on: 0 }), modern({ on: 1 })];
+  await meet(lost, 'vent', partner, 'listen');
+  const breaking = partner.inbox.now();
+  await lost.losesConnection();
+  await partner.inbox.next('user_disconnected', { after: breaking });
+  const { at } = await partner.inbox.next('room_ended', { after: breaking, ms: 45_000 });
+  assert.ok(at - breaking.at > 29_000, `removed after ${Math.round(at - breaking.at)} ms`);
+  shapes.resumed(await lost.resumesConnection(), { state: 'over', user_id: lost.userId });
+  await meet(angular({ on: 0 }), 'vent', modern({ on: 1 }), 'listen'); // life goes on
+}, { timeout: 90_000 });
+
+scenario('a secret that nobody signed is refused with a clear message', async ({ modern }) => {
+  const stranger = modern();
+  stranger.becomes('nobody', 'not a secret');
+  stranger.opens();
+  const { args } = await stranger.inbox.next('connect_error');
+  assert.match(args[0].message, /secret/i);
+  assert.equal(stranger.inbox.count('connect'), 0);
+});
