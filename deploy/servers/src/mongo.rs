@@ -89,9 +89,9 @@ impl Mongo {
     pub async fn restart(&self) -> anyhow::Result<()> {
         self.server.launch()?;
         let port = self.server.port;
-        self.server.ready(async || replica_set::accepts_connections(port).await).await?;
+        self.server.ready(|| replica_set::accepts_connections(port)).await?;
         let member = replica_set::Member::connect(port).await?;
-        let result = self.server.ready(async || member.is_writable_primary().await).await;
+        let result = self.server.ready(|| member.is_writable_primary()).await;
         member.close().await;
         result
     }
@@ -109,27 +109,27 @@ impl Mongo {
 
     /// The process id, or nothing while it does not run.
     pub fn pid(&self) -> Option<u32> {
-        self.server.pid()
+        self.server.slot.pid()
     }
 
     /// The file that holds what it says.
     pub fn log_path(&self) -> &Path {
-        self.server.log_path()
+        &self.server.log
     }
 
     /// Sends a signal, for instance SIGSTOP.
     pub fn signal(&self, signal: Signal) {
-        self.server.signal(signal);
+        self.server.slot.signal(signal);
     }
 
     /// Waits until it has ended.
     pub async fn exited(&self) -> ExitStatus {
-        self.server.exited().await
+        self.server.slot.exited().await
     }
 
     /// SIGKILL, and waits until it is gone.
     pub async fn kill(&self) {
-        self.server.kill().await;
+        self.server.slot.kill().await;
     }
 
     /// SIGTERM, and SIGKILL after 15 s.

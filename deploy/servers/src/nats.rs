@@ -78,7 +78,7 @@ impl Nats {
     pub async fn restart(&self) -> anyhow::Result<()> {
         self.server.launch()?;
         let health = "/healthz?js-server-only=true";
-        self.server.ready(async || http_status(self.monitoring, health).await == Some(200)).await
+        self.server.ready(|| async { http_status(self.monitoring, health).await == Some(200) }).await
     }
 
     /// What clients connect to, for instance `nats://127.0.0.1:20417`.
@@ -93,27 +93,27 @@ impl Nats {
 
     /// The process id, or nothing while it does not run.
     pub fn pid(&self) -> Option<u32> {
-        self.server.pid()
+        self.server.slot.pid()
     }
 
     /// The file that holds what it says.
     pub fn log_path(&self) -> &Path {
-        self.server.log_path()
+        &self.server.log
     }
 
     /// Sends a signal, for instance SIGSTOP.
     pub fn signal(&self, signal: Signal) {
-        self.server.signal(signal);
+        self.server.slot.signal(signal);
     }
 
     /// Waits until it has ended.
     pub async fn exited(&self) -> ExitStatus {
-        self.server.exited().await
+        self.server.slot.exited().await
     }
 
     /// SIGKILL, and waits until it is gone.
     pub async fn kill(&self) {
-        self.server.kill().await;
+        self.server.slot.kill().await;
     }
 
     /// SIGTERM, and SIGKILL after 15 s.

@@ -42,8 +42,11 @@ pub fn free_port() -> anyhow::Result<u16> {
     }
 }
 
-/// Fails with a plain sentence when somebody else listens on the port.
-pub(crate) fn ensure_free(port: u16) -> anyhow::Result<()> {
+/// Checks that nobody listens on the port of 127.0.0.1.
+///
+/// # Errors
+/// When somebody does, with the port in the message.
+pub fn ensure_free(port: u16) -> anyhow::Result<()> {
     ensure!(is_free(port), "port {port} of 127.0.0.1 is in use by another process");
     Ok(())
 }

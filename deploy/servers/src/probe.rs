@@ -20,9 +20,9 @@ async fn ask(port: u16, path: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
-    // "HTTP/1.1 200": the rest does not matter.
-    let mut start = [0; 12];
-    stream.read_exact(&mut start).await.ok()?;
-    let (version, status) = std::str::from_utf8(&start).ok()?.split_once(' ')?;
-    version.starts_with("HTTP/1.").then(|| status.parse().ok())?
+    // To the end, or closing would reset the connection under the server's answer.
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.ok()?;
+    let (version, rest) = std::str::from_utf8(&answer).ok()?.split_once(' ')?;
+    version.starts_with("HTTP/1.").then(|| rest.get(..3)?.parse().ok())?
 }

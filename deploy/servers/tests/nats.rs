@@ -62,7 +62,7 @@ async fn a_port_in_use_is_an_error_that_names_it() -> anyhow::Result<()> {
     let _listener = std::net::TcpListener::bind(("127.0.0.1", port))?;
     let options = NatsOptions { port: Some(port), ..Default::default() };
     let error = Nats::start(options).await.expect_err("the port is taken");
-    assert!(error.to_string().contains(&port.to_string()), "{error:#}");
+    assert!(format!("{error:#}").contains(&port.to_string()), "{error:#}");
     Ok(())
 }
 
