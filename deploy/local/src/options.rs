@@ -1,0 +1,70 @@
+//! What a stack is made of.
+
+use std::path::PathBuf;
+
+use crate::log::Sink;
+
+/// Where the data of the services is.
+#[derive(Debug)]
+pub enum Database {
+    /// The mongod that all tests of this process share, with a database of its own.
+    Shared,
+    /// A mongod of its own.
+    Own,
+    /// Another one, by its address.
+    At(String),
+}
+
+/// What a stack is made of. Start from [`StackOptions::new`].
+pub struct StackOptions {
+    /// The runner's executable, which is run again for each service; in a test `env!("CARGO_BIN_EXE_local")`.
+    pub executable: PathBuf,
+    /// How many gateways; 1.
+    pub gateways: usize,
+    /// How many matchers; 1.
+    pub matchers: usize,
+    /// How many chat-stores; 1.
+    pub chat_stores: usize,
+    /// The port of the first gateway, the others follow; free ones.
+    pub port: Option<u16>,
+    /// The address of another NATS; without it the stack has its own.
+    pub nats_url: Option<String>,
+    /// Where the data of the services is; the shared mongod.
+    pub mongodb: Database,
+    /// The name of the database; a fresh one.
+    pub database: Option<String>,
+    /// The folder for servers and keys, kept; without it nothing is kept.
+    pub data: Option<PathBuf>,
+    /// The nats-server to run; see [`servers::NatsOptions::executable`].
+    pub nats_server: Option<PathBuf>,
+    /// The mongod to run; see [`servers::MongoOptions::executable`].
+    pub mongod: Option<PathBuf>,
+    /// Further variables for all services; they win over the stack's own.
+    pub env: Vec<(String, String)>,
+    /// Whether to start again what died; no.
+    pub restart: bool,
+    /// Gets all lines of all logs; nobody.
+    pub sink: Option<Sink>,
+}
+
+impl StackOptions {
+    /// One service of each kind on free ports, with its own NATS, the shared mongod and a fresh database.
+    pub fn new(executable: impl Into<PathBuf>) -> Self {
+        Self {
+            executable: executable.into(),
+            gateways: 1,
+            matchers: 1,
+            chat_stores: 1,
+            port: None,
+            nats_url: None,
+            mongodb: Database::Shared,
+            database: None,
+            data: None,
+            nats_server: None,
+            mongod: None,
+            env: Vec::new(),
+            restart: false,
+            sink: None,
+        }
+    }
+}

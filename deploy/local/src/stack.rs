@@ -1,0 +1,206 @@
+//! The whole system: servers, services, and the order in which they start and stop.
+
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use servers::{Mongo, Nats, ensure_free, free_port, process::Signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    backing::Backing,
+    data::{Data, random_key},
+    log::{Log, Sink},
+    options::StackOptions,
+    service::{Kind, Service},
+    watch::{Part, keep_running},
+};
+
+/// A running system. Everything that it started is killed when it is dropped; [`Stack::stop`] drains first.
+#[derive(Debug)]
+pub struct Stack {
+    gateways: Vec<Arc<Service>>,
+    matchers: Vec<Arc<Service>>,
+    chat_stores: Vec<Arc<Service>>,
+    gateway_urls: Vec<String>,
+    backing: Backing,
+    watchers: JoinSet<()>,
+    stopping: CancellationToken,
+    _data: Option<Data>,
+}
+
+impl Stack {
+    /// Starts everything and waits until every service is ready. Fails with the end of the log of whatever
+    /// is not; nothing is left running then.
+    pub async fn start(options: StackOptions) -> anyhow::Result<Self> {
+        let data = options.data.clone().map(Data::open).transpose()?;
+        let key = data.as_ref().map_or_else(|| Ok(random_key()), Data::secret_key)?;
+        let ports = gateway_ports(&options)?;
+        let backing = Backing::start(&options, data.as_ref().map(|data| data.path().to_owned())).await?;
+        let many = |kind, count| -> anyhow::Result<Vec<_>> {
+            (1..=count).map(|number| make_service(kind, number, &options, &backing, vec![])).collect()
+        };
+        let gateways = ports.iter().zip(1..).map(|(port, number)| {
+            let address = format!("127.0.0.1:{port}");
+            let env = vec![env("GATEWAY_ADDR", address), env("SECRET_KEY", key.clone())];
+            make_service(Kind::Gateway, number, &options, &backing, env)
+        });
+        let stack = Self {
+            gateways: gateways.collect::<anyhow::Result<_>>()?,
+            matchers: many(Kind::Matcher, options.matchers)?,
+            chat_stores: many(Kind::ChatStore, options.chat_stores)?,
+            gateway_urls: ports.iter().map(|port| format!("http://127.0.0.1:{port}")).collect(),
+            backing,
+            watchers: JoinSet::new(),
+            stopping: CancellationToken::new(),
+            _data: data,
+        };
+        stack.start_services(options).await
+    }
+
+    async fn start_services(mut self, options: StackOptions) -> anyhow::Result<Self> {
+        self.services().try_for_each(|service| service.start())?;
+        for service in self.services() {
+            service.ready().await?;
+        }
+        if options.restart {
+            self.watch(options.sink.unwrap_or_else(|| Arc::new(|_, _| {})));
+        }
+        Ok(self)
+    }
+
+    /// The gateways, `gateway-1` first.
+    pub fn gateways(&self) -> &[Arc<Service>] {
+        &self.gateways
+    }
+
+    /// The matchers, `matcher-1` first.
+    pub fn matchers(&self) -> &[Arc<Service>] {
+        &self.matchers
+    }
+
+    /// The chat-stores, `chat-store-1` first.
+    pub fn chat_stores(&self) -> &[Arc<Service>] {
+        &self.chat_stores
+    }
+
+    /// All services, gateways first.
+    pub fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.gateways.iter().chain(&self.matchers).chain(&self.chat_stores)
+    }
+
+    /// Where people go: one URL for each gateway, without a slash at the end.
+    pub fn gateway_urls(&self) -> &[String] {
+        &self.gateway_urls
+    }
+
+    /// The address of NATS.
+    pub fn nats_url(&self) -> &str {
+        &self.backing.nats_url
+    }
+
+    /// The address of MongoDB.
+    pub fn mongodb_uri(&self) -> &str {
+        &self.backing.mongodb_uri
+    }
+
+    /// The name of the database.
+    pub fn database(&self) -> &str {
+        &self.backing.database
+    }
+
+    /// The stack's own nats-server.
+    pub fn nats(&self) -> Option<&Nats> {
+        self.backing.nats.as_deref()
+    }
+
+    /// The stack's own mongod.
+    pub fn mongo(&self) -> Option<&Mongo> {
+        self.backing.mongo.as_deref()
+    }
+
+    /// The last lines of all services, for the message of a test that failed.
+    pub fn recent_logs(&self) -> String {
+        self.services().map(|service| format!("── {}\n{}\n", service.name(), service.recent_log())).collect()
+    }
+
+    /// Drains the gateways, then the other services, then stops the servers. Fails when a service had to be
+    /// killed or ended with an error; everything is gone then too.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        self.stopping.cancel();
+        while self.watchers.join_next().await.is_some() {}
+        let mut unclean = drain(self.gateways.iter()).await;
+        unclean.extend(drain(self.matchers.iter().chain(&self.chat_stores)).await);
+        self.backing.stop().await;
+        ensure!(unclean.is_empty(), "not everything stopped cleanly: {}", unclean.join(", "));
+        Ok(())
+    }
+
+    fn watch(&mut self, say: Sink) {
+        let services = self.services().cloned().map(Part::Service);
+        let nats = self.backing.nats.clone().map(Part::Nats);
+        let mongo = self.backing.mongo.clone().map(Part::Mongo);
+        for part in services.chain(nats).chain(mongo).collect::<Vec<_>>() {
+            self.watchers.spawn(keep_running(part, say.clone(), self.stopping.clone()));
+        }
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.stopping.cancel();
+        // Watchers that have not seen it yet hold on to their parts for a moment.
+        self.services().for_each(|service| service.signal(Signal::SIGKILL));
+        self.backing.kill_now();
+    }
+}
+
+fn gateway_ports(options: &StackOptions) -> anyhow::Result<Vec<u16>> {
+    (0..options.gateways)
+        .map(|number| match options.port {
+            Some(first) => {
+                let port = u16::try_from(usize::from(first) + number).context("the ports end at 65535")?;
+                ensure_free(port).map(|()| port)
+            }
+            None => free_port(),
+        })
+        .collect()
+}
+
+fn make_service(
+    kind: Kind,
+    number: usize,
+    options: &StackOptions,
+    backing: &Backing,
+    mut variables: Vec<(String, String)>,
+) -> anyhow::Result<Arc<Service>> {
+    let name = format!("{}-{number}", kind.name());
+    let health_port = free_port()?;
+    variables.push(env("HEALTH_ADDR", format!("127.0.0.1:{health_port}")));
+    variables.push(env("NATS_URL", &backing.nats_url));
+    match kind {
+        Kind::Gateway => variables.push(env("GATEWAY_ID", &name)),
+        Kind::Matcher | Kind::ChatStore => {
+            variables.push(env("MONGODB_URI", &backing.mongodb_uri));
+            variables.push(env("MONGODB_DATABASE", &backing.database));
+        }
+    }
+    variables.extend(options.env.iter().cloned());
+    let log = Log::new(&name, options.sink.clone());
+    Ok(Arc::new(Service::new(kind, name, options.executable.clone(), variables, health_port, log)))
+}
+
+fn env(name: &str, value: impl Into<String>) -> (String, String) {
+    (name.to_owned(), value.into())
+}
+
+/// Terminates all of them at once; answers those that did not end well, each with how it ended.
+async fn drain(services: impl Iterator<Item = &Arc<Service>>) -> Vec<String> {
+    let mut draining = JoinSet::new();
+    for service in services.filter(|service| service.pid().is_some()).cloned() {
+        draining.spawn(async move { (service.terminate().await, service) });
+    }
+    let ended = draining.join_all().await;
+    let unclean = ended.into_iter().filter(|(status, _)| !status.success());
+    unclean.map(|(status, service)| format!("{} ({status})", service.name())).collect()
+}

@@ -1,0 +1,62 @@
+//! Where things are: for people, and as JSON for programs.
+
+use std::{fmt::Write, fs, path::Path};
+
+use anyhow::Context;
+use serde_json::{Map, Value, json};
+
+use crate::Stack;
+
+/// What the runner prints when all is ready.
+pub(crate) fn text(stack: &Stack, data: Option<&Path>) -> String {
+    let mut text = String::from("\nReady.\n");
+    for url in stack.gateway_urls() {
+        line(&mut text, "open", url);
+    }
+    // A given address may hold a password.
+    let nats = if stack.nats().is_some() { stack.nats_url() } else { "the one of --nats-url" };
+    line(&mut text, "NATS", nats);
+    if stack.nats().is_some() {
+        line(&mut text, "watch", &format!("nats --server {nats} sub 'talk.>'"));
+    }
+    let mongodb = if stack.mongo().is_some() { stack.mongodb_uri() } else { "the one of --mongodb-uri" };
+    line(&mut text, "MongoDB", &format!("{mongodb}, database {}", stack.database()));
+    let data = data.map_or_else(|| "deleted at the end".into(), |folder| folder.to_string_lossy());
+    line(&mut text, "data", &data);
+    for service in stack.services() {
+        let pid = service.pid().unwrap_or_default();
+        line(&mut text, service.name(), &format!("{}/readyz, pid {pid}", service.health_url()));
+    }
+    text.push('\n');
+    text
+}
+
+/// Writes addresses and pids; a reader sees all of it or no file.
+pub(crate) fn write(stack: &Stack, file: &Path) -> anyhow::Result<()> {
+    let unfinished = file.with_added_extension("unfinished");
+    fs::write(&unfinished, json(stack).to_string())
+        .and_then(|()| fs::rename(&unfinished, file))
+        .with_context(|| format!("cannot write {}", file.display()))
+}
+
+fn json(stack: &Stack) -> Value {
+    let health: Map<_, _> =
+        stack.services().map(|service| (service.name().to_owned(), service.health_url().into())).collect();
+    let services = stack.services().map(|service| (service.name().to_owned(), service.pid()));
+    let nats = stack.nats().map(|nats| ("nats".to_owned(), nats.pid()));
+    let mongo = stack.mongo().map(|mongo| ("mongodb".to_owned(), mongo.pid()));
+    let pids: Map<_, _> = services.chain(nats).chain(mongo).map(|(name, pid)| (name, pid.into())).collect();
+    json!({
+        "gateways": stack.gateway_urls(),
+        "nats": stack.nats_url(),
+        "mongodb": stack.mongodb_uri(),
+        "database": stack.database(),
+        "health": health,
+        "pids": pids,
+    })
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  {name:<13} {value}");
+}
