@@ -1,5 +1,7 @@
 //! A mongod that takes majority writes and transactions, and keeps its data.
 
+use std::os::unix::fs::PermissionsExt;
+
 use mongodb::{
     Client, Collection,
     bson::{Document, doc},
@@ -65,5 +67,19 @@ async fn data_is_there_after_a_kill_and_when_another_port_takes_it_up() -> anyho
     let kept = collection(&again, "test").await?;
     insert(&kept).await?;
     assert_eq!(kept.count_documents(doc! {}).await?, 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_missing_shared_library_is_answered_with_what_to_install() -> anyhow::Result<()> {
+    let folder = Scratch::new()?;
+    let script = folder.path().join("mongod");
+    // What the dynamic loader says.
+    let message = "error while loading shared libraries: libcurl.so.4: cannot open shared object file";
+    std::fs::write(&script, format!("#!/bin/sh\necho '{message}' >&2\nexit 127\n"))?;
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;
+    let options = MongoOptions { executable: Some(script), ..Default::default() };
+    let error = Mongo::start(options).await.expect_err("it cannot start");
+    assert!(format!("{error:#}").contains("apt install libcurl4 libssl3"), "{error:#}");
     Ok(())
 }
