@@ -1,1 +1,111 @@
-//! placeholder
+//! The gateway of *talk to me*: speaks REST and Socket.IO with people, commands and events with
+//! the bus. It has no database; any number of them may run.
+//!
+//! What happens when a message arrives, hop by hop:
+//!
+//! 1. By POST in [`rest`] (`send_message`), or by socket in [`talking`] (`send_message`).
+//! 2. `App::send` in [`state`] publishes it as a command ([`asking`]) and waits for the result.
+//! 3. chat-store keeps it and answers: the sender has its 201 or acknowledgement.
+//! 4. chat-store tells both members' gateways; [`listening`] (`message`) emits it to the partner,
+//!    in the order of the room's sequence ([`cursor`]), and asks the history where one is missing.
+//!
+//! What happens when somebody comes:
+//!
+//! 1. [`socket`]: the handshake; each event goes in order into the channel of a session.
+//! 2. [`session`] (`identify`): subscribes to the user's events and tells the matcher.
+//! 3. `request_queue`, or POST /queue: the matcher puts the user in a queue.
+//! 4. The matcher's `matched` comes in [`listening`] (`take_up`) and goes out as `queue_complete`.
+//! 5. [`alive`] holds the lease whose lapse tells that this gateway was killed.
+//!
+//! [`web`] puts it all on one port; [`error`] is the envelope of every answer.
+
+#![expect(rustdoc::private_intra_doc_links, reason = "the page is for people who work on it")]
+
+mod alive;
+mod asking;
+mod body;
+mod config;
+mod cursor;
+mod error;
+mod limits;
+mod listening;
+mod order;
+mod rest;
+mod session;
+mod socket;
+mod state;
+mod talking;
+mod token;
+mod web;
+
+pub use config::Config;
+
+use anyhow::Context as _;
+use asking::Asker;
+use limits::Limits;
+use order::Lanes;
+use proto::{bus::Bus, health, service};
+use state::{App, Memberships, Shared};
+use std::{future::IntoFuture as _, sync::Arc};
+use token::Secrets;
+use tokio::{net::TcpListener, sync::watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Serves people until `shutdown`, then lets everybody go to another gateway.
+///
+/// # Errors
+/// When the configuration is wrong, an address is taken, or NATS cannot be reached in time.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let secrets = Secrets::new(&config)?;
+    let bus = service::connect(&config.common, &format!("gateway {}", config.gateway_id)).await?;
+    let listener = TcpListener::bind(config.addr).await.with_context(|| format!("binding {}", config.addr))?;
+    let app = start(config, bus, secrets).await?;
+    health::serve(app.config.common.health_addr, ready(&app), shutdown.clone()).await?;
+    let lease = tokio::spawn(alive::hold_lease(app.clone(), alive::lease(&app).await?));
+    alive::follow_queue_status(app.clone()).await?;
+
+    let (router, io) = web::router(&app);
+    let closing = CancellationToken::new();
+    let server = axum::serve(listener, router).with_graceful_shutdown(closing.clone().cancelled_owned());
+    let server = tokio::spawn(server.into_future());
+    tracing::info!(addr = %app.config.addr, gateway.id = %app.config.gateway_id, "people can come");
+
+    shutdown.cancelled().await;
+    // First every session tells the matcher, then the connections close: afterwards sockets
+    // must not be emitted to.
+    app.draining.cancel();
+    app.sessions.close();
+    if tokio::time::timeout(alive::GOODBYES, app.sessions.wait()).await.is_err() {
+        tracing::warn!("the bus is away: some people could not be reported as gone");
+    }
+    io.close().await;
+    closing.cancel();
+    server.await?.context("serving people")?;
+    lease.await?;
+    app.bus.client.drain().await.context("draining NATS")
+}
+
+async fn start(config: Config, bus: Bus, secrets: Secrets) -> anyhow::Result<Shared> {
+    let asker = Asker::start(&bus, &config.gateway_id, config.result_deadline).await?;
+    Ok(Arc::new(App {
+        limits: Limits::new(&config),
+        config,
+        bus,
+        secrets,
+        asker,
+        lanes: Lanes::new(),
+        memberships: Memberships::default(),
+        sessions: TaskTracker::new(),
+        draining: CancellationToken::new(),
+        resync: watch::Sender::default(),
+        queue_status: watch::Sender::default(),
+    }))
+}
+
+fn ready(app: &Shared) -> health::Ready {
+    let app = app.clone();
+    Arc::new(move || {
+        let connected = app.bus.connected();
+        Box::pin(async move { if connected { Ok(()) } else { Err("NATS is away".to_owned()) } })
+    })
+}

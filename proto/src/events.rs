@@ -39,6 +39,14 @@ impl std::fmt::Debug for Message {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Live {
+    /// Waits in a queue from now on. Whoever holds the user's socket and had let go of the user
+    /// after an earlier conversation says again that it is connected.
+    Queued {
+        /// Which queue.
+        queue: Queue,
+        /// Since when, in milliseconds since 1970.
+        since_ms: i64,
+    },
     /// A partner was found.
     Matched(RoomView),
     /// The partner vanished before the conversation began: back in the place that they had.
@@ -98,6 +106,7 @@ impl Live {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Queued { .. } => "queued",
             Self::Matched(_) => "matched",
             Self::Unmatched { .. } => "unmatched",
             Self::Moved { .. } => "moved",
@@ -170,6 +179,6 @@ pub struct History {
     pub messages: Vec<Message>,
 }
 
-/// Messages in one answer. 16 kB each at most, so that a page stays below the bus's limit of
-/// 1 MB for a message.
-pub const HISTORY_PAGE: usize = 50;
+/// Messages in one answer. A text has 16 kB at most, and JSON makes up to six bytes of one, so
+/// that a page of the worst texts stays below the bus's limit of 1 MB for a message.
+pub const HISTORY_PAGE: usize = 10;

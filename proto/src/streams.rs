@@ -120,6 +120,9 @@ pub async fn partition_consumer(js: &Context, partition: u32) -> anyhow::Result<
         priority_policy: PriorityPolicy::PinnedClient,
         priority_groups: vec![PINNED_GROUP.to_owned()],
         priority_timeout: PINNED_TIMEOUT,
+        // What a dead chat-store had in hand is delivered again as soon as another is pinned,
+        // while its authors still wait for the answer.
+        ack_wait: PINNED_TIMEOUT,
         ..acknowledged()
     };
     consumer(js, MESSAGES, &name, config).await

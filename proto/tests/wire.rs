@@ -96,6 +96,7 @@ fn message() -> Message {
 
 #[test]
 fn live_events() {
+    same("live_queued", &Live::Queued { queue: Queue::Vent, since_ms: 1_700_000_000_000 });
     same("live_matched", &Live::Matched(room_view()));
     same("live_unmatched", &Live::Unmatched { queue: Queue::Vent, since_ms: 1_700_000_000_000 });
     same("live_moved", &Live::Moved { from: Queue::Vent, to: Queue::Talk });

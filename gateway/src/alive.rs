@@ -1,0 +1,72 @@
+//! What keeps a gateway believed in: its lease on the bus, and a second look at the state when
+//! something may have been missed.
+
+use crate::state::{Resync, Shared};
+use futures_util::StreamExt as _;
+use proto::{
+    events::QueueStatus,
+    lease::{Held, Lease, gateway_key},
+    subjects,
+};
+use std::{sync::atomic::Ordering, time::Duration};
+
+/// Renews this gateway's lease, three times in its time to live, until the gateway drains.
+pub(crate) async fn hold_lease(app: Shared, mut lease: Lease) {
+    let mut tick = tokio::time::interval(app.config.lease / 3);
+    let mut held_before = false;
+    let mut connects = connects(&app);
+    while app.draining.run_until_cancelled(tick.tick()).await.is_some() {
+        match lease.hold().await {
+            Ok(Held::Taken) if held_before => {
+                tracing::warn!("the lease had lapsed: everybody here is reported as connected again");
+                app.resync.send_modify(|resync| resync.lapsed += 1);
+            }
+            Ok(Held::ByAnother) => tracing::error!("another gateway runs under this GATEWAY_ID; give each its own"),
+            Ok(Held::Taken | Held::Kept) => held_before = true,
+            Err(error) => tracing::warn!("the lease was not renewed: {error:#}"),
+        }
+        look_again_after_reconnect(&app, &mut connects);
+        app.limits.tidy();
+    }
+    if let Err(error) = lease.give_back().await {
+        tracing::warn!("{error:#}");
+    }
+}
+
+/// Opens the lease of this gateway.
+pub(crate) async fn lease(app: &Shared) -> anyhow::Result<Lease> {
+    let id = &app.config.gateway_id;
+    Lease::new(&app.bus, &gateway_key(id), &id.to_string(), app.config.lease).await
+}
+
+fn connects(app: &Shared) -> u64 {
+    app.bus.client.statistics().connects.load(Ordering::Relaxed)
+}
+
+// While NATS was away, live events went past this gateway.
+fn look_again_after_reconnect(app: &Shared, before: &mut u64) {
+    let now = connects(app);
+    if std::mem::replace(before, now) != now {
+        app.resync.send_modify(|resync: &mut Resync| resync.reconnected += 1);
+    }
+}
+
+/// Keeps the latest word of how many wait.
+pub(crate) async fn follow_queue_status(app: Shared) -> anyhow::Result<()> {
+    let mut told = app.bus.client.subscribe(subjects::QUEUE_STATUS).await?;
+    tokio::spawn(async move {
+        while let Some(status) = told.next().await {
+            match serde_json::from_slice::<QueueStatus>(&status.payload) {
+                Ok(status) => app.queue_status.send_replace(status),
+                Err(error) => {
+                    tracing::error!(line = error.line(), "the queue status cannot be read");
+                    continue;
+                }
+            };
+        }
+    });
+    Ok(())
+}
+
+/// How long sockets get to say that they go.
+pub(crate) const GOODBYES: Duration = Duration::from_secs(5);

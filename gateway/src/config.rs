@@ -1,0 +1,74 @@
+//! All that the gateway is told, read once.
+
+use clap::Parser;
+use proto::{
+    GatewayId,
+    service::{Common, ServiceConfig},
+};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// The gateway of talk to me: speaks Socket.IO and REST with people, and commands and events
+/// with the bus. Any number of them may run.
+#[derive(Clone, Parser)]
+#[command(name = "gateway", version)]
+pub struct Config {
+    /// What all services are told.
+    #[command(flatten)]
+    pub common: Common,
+    /// Address for people: REST, Socket.IO and the page.
+    #[arg(long, env = "GATEWAY_ADDR", default_value = "0.0.0.0:8000")]
+    pub addr: SocketAddr,
+    /// Name of this gateway on the bus, unique among those that run; by default a random one.
+    #[arg(long, env = "GATEWAY_ID", default_value_t = random_id())]
+    pub gateway_id: GatewayId,
+    /// Key that signs people's secrets, the same in all gateways: at least 32 characters, kept
+    /// from everybody.
+    #[arg(long, env = "SECRET_KEY", hide_env_values = true)]
+    pub secret_key: String,
+    /// The key before the last rotation, whose secrets are still accepted.
+    #[arg(long, env = "SECRET_KEY_PREVIOUS", hide_env_values = true)]
+    pub secret_key_previous: Option<String>,
+    /// How long a secret is good for.
+    #[arg(long, env = "SECRET_TTL", default_value = "24h", value_parser = humantime::parse_duration)]
+    pub secret_ttl: Duration,
+    /// Origins that may use this gateway from a browser, separated by commas. Empty for any,
+    /// which is safe because no cookie carries authority.
+    #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub allowed_origins: Vec<String>,
+    /// How long a client waits for the result of what it asked for; then it gets a 503, and
+    /// asking again is safe.
+    #[arg(long, env = "RESULT_DEADLINE", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub result_deadline: Duration,
+    /// How long somebody who queued by POST is not matched, so that the answer arrives before
+    /// the match does.
+    #[arg(long, env = "SETTLE", default_value = "150ms", value_parser = humantime::parse_duration)]
+    pub settle: Duration,
+    /// How often a connection is probed.
+    #[arg(long, env = "PING_INTERVAL", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub ping_interval: Duration,
+    /// How long a probe may go unanswered before the connection counts as lost.
+    #[arg(long, env = "PING_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration)]
+    pub ping_timeout: Duration,
+    /// How long this gateway may be silent on the bus before its people count as
+    /// disconnected; whole seconds.
+    #[arg(long, env = "GATEWAY_LEASE", default_value = "6s", value_parser = humantime::parse_duration)]
+    pub lease: Duration,
+    /// What one person may ask for in a second, after a burst of ten times as much.
+    #[arg(long, env = "ACTIONS_PER_SECOND", default_value = "20")]
+    pub actions_per_second: std::num::NonZeroU32,
+    /// Folder of the built page; without it there is only the API.
+    #[arg(long, env = "WEB_DIR")]
+    pub web_dir: Option<PathBuf>,
+}
+
+impl ServiceConfig for Config {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+#[expect(clippy::expect_used, reason = "hexadecimal digits make an id")]
+fn random_id() -> GatewayId {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    format!("gateway-{}", &id[..8]).parse().expect("letters and digits are an id")
+}

@@ -1,0 +1,137 @@
+//! Sockets: who may connect, and how what a client does reaches its session in order.
+//!
+//! socketioxide spawns a task for each event, so that two events of one socket may swap places;
+//! only the closure itself runs in order. It therefore just puts the event into the session's
+//! channel. Handlers are registered before the connection is confirmed: later, a first event or
+//! a disconnect could be missed.
+
+use crate::{
+    error::{ApiError, Envelope},
+    session::Session,
+    state::Shared,
+};
+use proto::UserId;
+use serde::Deserialize;
+use serde_json::Value;
+use socketioxide::{
+    SocketIo,
+    extract::{AckSender, Event, SocketRef, TryData},
+    handler::ConnectHandler as _,
+    socket::DisconnectReason,
+};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Events of one socket that may wait for their turn; an old client sends a handful at once.
+const INBOX: usize = 64;
+
+/// An event from the client.
+pub(crate) struct Incoming {
+    pub(crate) event: String,
+    pub(crate) data: Option<Value>,
+    pub(crate) ack: AckSender,
+}
+
+impl Incoming {
+    /// The bare secret that old clients send with each event.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        self.data.as_ref()?.as_str()
+    }
+}
+
+/// What a current client says of itself in the handshake. Old clients say nothing.
+#[derive(Clone, Deserialize)]
+struct Auth {
+    secret: String,
+    #[serde(default)]
+    last_seq: Option<u64>,
+}
+
+/// A client that authenticated in the handshake.
+#[derive(Clone, Copy)]
+pub(crate) struct Authenticated {
+    pub(crate) user: UserId,
+    /// The last sequence that it has seen in its room, if it thinks that it is in one.
+    pub(crate) last_seq: Option<u64>,
+}
+
+/// Tells that a socket is gone, and why.
+#[derive(Default)]
+pub(crate) struct Closed {
+    pub(crate) token: CancellationToken,
+    reason: OnceLock<DisconnectReason>,
+}
+
+impl Closed {
+    /// The client said goodbye, rather than losing its connection.
+    pub(crate) fn by_goodbye(&self) -> bool {
+        matches!(self.reason.get(), Some(DisconnectReason::ClientNSDisconnect))
+    }
+}
+
+/// What the middleware prepares and the connect handler takes.
+#[derive(Clone)]
+struct Prepared {
+    closed: Arc<Closed>,
+    inbox: Arc<Mutex<Option<mpsc::Receiver<Box<Incoming>>>>>,
+    authenticated: Option<Authenticated>,
+}
+
+/// Serves the root namespace.
+pub(crate) fn serve(io: &SocketIo, app: &Shared) {
+    let (authenticating, connecting) = (app.clone(), app.clone());
+    let connect = async move |socket: SocketRef| start(&connecting, socket);
+    let prepare = move |socket: SocketRef, TryData(auth): TryData<Value>| {
+        let prepared = authenticate(&authenticating, auth.ok()).map(|authenticated| prepare(&socket, authenticated));
+        async move { prepared.map_err(|error| error.to_string()) }
+    };
+    io.ns("/", connect.with(prepare));
+}
+
+fn authenticate(app: &Shared, auth: Option<Value>) -> Result<Option<Authenticated>, ApiError> {
+    if app.draining.is_cancelled() {
+        return Err(ApiError::Unavailable);
+    }
+    let Some(auth) = auth.filter(|auth| auth.get("secret").is_some()) else { return Ok(None) };
+    let auth: Auth = serde_json::from_value(auth).map_err(|_| ApiError::UnknownSecret)?;
+    let user = app.secrets.verify(&auth.secret)?;
+    Ok(Some(Authenticated { user, last_seq: auth.last_seq }))
+}
+
+fn prepare(socket: &SocketRef, authenticated: Option<Authenticated>) {
+    let (sender, receiver) = mpsc::channel(INBOX);
+    let closed = Arc::new(Closed::default());
+    let prepared = Prepared { closed: closed.clone(), inbox: Arc::new(Mutex::new(Some(receiver))), authenticated };
+    socket.extensions.insert(prepared);
+    socket.on_fallback(move |Event(event): Event, TryData(data): TryData<Value>, ack: AckSender| {
+        deliver(&sender, Incoming { event, data: data.ok(), ack });
+        std::future::ready(())
+    });
+    socket.on_disconnect(move |reason: DisconnectReason| {
+        let _first = closed.reason.set(reason);
+        closed.token.cancel();
+        std::future::ready(())
+    });
+}
+
+// A full channel means a flood: the event is refused, not queued without bound.
+fn deliver(inbox: &mpsc::Sender<Box<Incoming>>, incoming: Incoming) {
+    if let Err(mpsc::error::TrySendError::Full(incoming)) = inbox.try_send(Box::new(incoming)) {
+        metrics::counter!("talk_rejected_total", "reason" => "inbox_full").increment(1);
+        let refused = ApiError::TooMany(std::time::Duration::from_secs(1));
+        // The socket is busy or gone; either way the client learns by its own time-out.
+        let _unheard = incoming.ack.send(&Envelope::<()>::of(Err(refused)));
+    }
+}
+
+fn start(app: &Shared, socket: SocketRef) {
+    let Some(prepared) = socket.extensions.get::<Prepared>() else { return };
+    let Some(inbox) = prepared.inbox.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    // Gone between the handshake and now: its disconnect handler may never run.
+    if !socket.connected() {
+        return;
+    }
+    let session = Session::new(app.clone(), socket, prepared.closed);
+    app.sessions.spawn(session.run(inbox, prepared.authenticated));
+}

@@ -1,0 +1,170 @@
+//! What clients ask for over their socket.
+
+use crate::{
+    error::ApiError,
+    session::{Session, Stay, acknowledge},
+    socket::Incoming,
+    state::{Draft, Membership},
+};
+use proto::{Place, Queue, UserCommand, UserId, UserView};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::time::Duration;
+
+#[derive(Deserialize)]
+struct RequestQueue {
+    queue: Queue,
+}
+
+#[derive(Serialize)]
+struct Queued {
+    queue: Queue,
+}
+
+#[derive(Deserialize)]
+struct SendMessage {
+    content: String,
+    nonce: String,
+}
+
+#[derive(Deserialize)]
+struct LikeMessage {
+    message_id: String,
+}
+
+#[derive(Deserialize)]
+struct Typing {
+    typing: bool,
+}
+
+impl Session {
+    /// `hello`, `register_sid`: this socket speaks for this user.
+    pub(crate) async fn hello(&mut self, incoming: &Incoming) {
+        if let Some(user) = self.user_of(incoming) {
+            self.identify(user, None).await;
+        }
+    }
+
+    /// `join_room`: enters the room that `queue_complete` told of.
+    pub(crate) async fn join_room(&mut self, incoming: Incoming) {
+        if let Some(user) = self.user_of(&incoming) {
+            self.identify(user, None).await;
+        }
+        let result = self.join().await;
+        self.answer(incoming, result);
+    }
+
+    /// `leave_room`: leaves the room, or the queue.
+    pub(crate) async fn leave_room(&mut self, incoming: Incoming) {
+        let result = match (self.user_of(&incoming), &self.who) {
+            (Some(user), _) => self.leave(user).await,
+            (None, Some(who)) => self.leave(who.user).await,
+            (None, None) => Err(ApiError::Unidentified),
+        };
+        self.answer(incoming, result);
+    }
+
+    /// `request_queue`: waits for a partner.
+    pub(crate) async fn request_queue(&mut self, incoming: Incoming) {
+        let result = match self.read::<RequestQueue>(&incoming) {
+            Ok((user, RequestQueue { queue })) => self.queue(user, queue).await,
+            Err(error) => Err(error),
+        };
+        self.answer(incoming, result);
+    }
+
+    /// `send_message`: answered when the message is kept. Several may be under way, in order.
+    pub(crate) async fn send_message(&mut self, incoming: Incoming) {
+        let started = match self.read::<SendMessage>(&incoming) {
+            Ok((user, SendMessage { content, nonce })) => self.start_message(user, content, nonce).await,
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(message) => {
+                let ack = incoming.ack;
+                tokio::spawn(async move { acknowledge(ack, message.result().await) });
+            }
+            Err(error) => self.answer::<()>(incoming, Err(error)),
+        }
+    }
+
+    /// `like_message`.
+    pub(crate) async fn like_message(&mut self, incoming: Incoming) {
+        let result = match self.read::<LikeMessage>(&incoming).and_then(|(user, like)| Ok((user, like, self.here()?))) {
+            Ok((user, like, here)) => self.app.like(user, here.room, &like.message_id).await,
+            Err(error) => Err(error),
+        };
+        self.answer(incoming, result);
+    }
+
+    /// `typing`: told to the partner, now or never.
+    pub(crate) async fn typing(&mut self, incoming: Incoming) {
+        let result = match self.read::<Typing>(&incoming).and_then(|(_, typing)| Ok((typing, self.here()?))) {
+            Ok((Typing { typing }, here)) => self.app.typing(here, typing).await,
+            Err(error) => Err(error),
+        };
+        self.answer(incoming, result);
+    }
+
+    /// The user of the bare secret that old clients send. A secret that nobody signed is ignored:
+    /// old clients do not listen to an answer.
+    fn user_of(&self, incoming: &Incoming) -> Option<UserId> {
+        self.app.secrets.verify(incoming.secret()?).ok()
+    }
+
+    /// Who asks, and what for; counted against the limit.
+    fn read<T: DeserializeOwned>(&self, incoming: &Incoming) -> Result<(UserId, T), ApiError> {
+        let who = self.who.as_ref().ok_or(ApiError::Unidentified)?;
+        self.app.limits.act(who.user)?;
+        let data = incoming.data.as_ref().ok_or_else(|| ApiError::bad("an object is expected"))?;
+        T::deserialize(data).map(|asked| (who.user, asked)).map_err(|error| ApiError::bad(error.to_string()))
+    }
+
+    fn here(&mut self) -> Result<Membership, ApiError> {
+        let room = self.who.as_mut().and_then(|who| who.room()).filter(|room| room.joined);
+        room.map(|room| Membership { room: room.id, partner: room.partner }).ok_or(ApiError::NotInRoom)
+    }
+
+    async fn queue(&mut self, user: UserId, queue: Queue) -> Result<Queued, ApiError> {
+        if self.who.as_ref().is_some_and(|who| who.epoch == 0) {
+            self.connect(None).await.ok_or(ApiError::Unavailable)?;
+        }
+        // Over one connection the answer comes before the match by itself.
+        let view = self.app.queue(user, queue, Duration::ZERO).await?;
+        if let Place::Waiting { queue, since_ms } = view.place {
+            self.stay(Stay::Waiting { queue, since_ms });
+        }
+        Ok(Queued { queue })
+    }
+
+    async fn start_message(
+        &mut self,
+        user: UserId,
+        content: String,
+        nonce: String,
+    ) -> Result<crate::asking::Pending<proto::Message>, ApiError> {
+        let draft = Draft::new(nonce, content)?;
+        let here = self.here()?;
+        let _turn = self.app.lanes.turn(user).await;
+        self.app.send(user, here.room, draft).await
+    }
+
+    /// Enters the room; idempotent.
+    pub(crate) async fn join(&mut self) -> Result<(), ApiError> {
+        let user = self.who.as_ref().ok_or(ApiError::Unidentified)?.user;
+        let view: UserView = self.app.asker.ask(&UserCommand::Joined { user }).await?;
+        if let Place::Room(room) = view.place {
+            self.entered(room).await;
+        }
+        Ok(())
+    }
+
+    /// Leaves for good. The user is erased; a later queue request starts anew.
+    async fn leave(&mut self, user: UserId) -> Result<(), ApiError> {
+        let _gone: UserView = self.app.asker.ask(&UserCommand::Left { user }).await?;
+        if let Some(who) = self.who.as_mut().filter(|who| who.user == user) {
+            who.epoch = 0;
+            self.stay(Stay::Idle);
+        }
+        Ok(())
+    }
+}
