@@ -24,8 +24,10 @@ const FOR_ALL = {
 
 const FOR_MODERN = {
   ...FOR_ALL,
+  queue_returned: one(shapes.queueReturned),
   queue_changed: one(shapes.queueChanged),
   queue_status: one(shapes.queueStatus),
+  replaced: none,
   resumed: one((value) => shapes.resumed(value)),
   room_ended: one(shapes.roomEnded),
 };

@@ -6,14 +6,15 @@ import assert from 'node:assert/strict';
 import { newNonce } from './angular.js';
 import { Client } from './client.js';
 import { io4, WEBSOCKET } from './libraries.js';
-import { envelope } from './shapes.js';
+import { ackEnvelope } from './shapes.js';
 
 const ACK_WITHIN = 7_000; // the server gives up after 5 s and says so
 
 export class ModernClient extends Client {
   static kind = 'Modern';
   static queues = ['vent', 'listen', 'talk'];
-  lastSeq = 0;
+  /** The last sequence seen in the room; nothing while it knows of no room. */
+  lastSeq = undefined;
 
   constructor(options) {
     super({ transports: WEBSOCKET, ...options });
@@ -37,8 +38,10 @@ export class ModernClient extends Client {
   opens(url = this.socketUrl) {
     this.socketUrl = url;
     this.connectWith(io4, { auth: (give) => give({ secret: this.secret, last_seq: this.lastSeq }) });
+    this.socket.on('queue_complete', () => this.#saw(0));
     this.socket.on('send_message_to_client', ({ seq }) => this.#saw(seq));
     this.socket.on('resumed', ({ messages = [] }) => messages.forEach(({ seq }) => this.#saw(seq)));
+    this.socket.on('room_ended', () => (this.lastSeq = undefined));
   }
 
   /** Waits for the snapshot that follows every connect. */
@@ -58,7 +61,7 @@ export class ModernClient extends Client {
   async asks(event, ...args) {
     const answer = await this.socket.timeout(ACK_WITHIN).emitWithAck(event, ...args);
     this.inbox.put(`ack of ${event}`, answer);
-    return envelope(answer, event);
+    return ackEnvelope(answer, event);
   }
 
   async enters(queue) {
@@ -83,6 +86,7 @@ export class ModernClient extends Client {
 
   async leaves() {
     this.#good(await this.asks('leave_room'), 'leave_room');
+    this.lastSeq = undefined;
   }
 
   #good(answer, event) {
@@ -91,6 +95,6 @@ export class ModernClient extends Client {
   }
 
   #saw(seq) {
-    this.lastSeq = Math.max(this.lastSeq, seq);
+    this.lastSeq = Math.max(this.lastSeq ?? 0, seq);
   }
 }

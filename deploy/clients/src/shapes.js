@@ -8,12 +8,19 @@ const ARRIVED = [...MESSAGE, 'incoming', 'message_id'].sort();
 const QUEUES = ['listen', 'talk', 'vent'];
 
 /** `{success, data?, error?}`: an error with a text when it failed, none when it did not. */
-export function envelope(value, call) {
-  const fields = Object.keys(value);
-  assert.deepEqual(fields.filter((field) => !['success', 'data', 'error'].includes(field)), [], `${call}: envelope`);
+export function envelope(value, call, further = []) {
+  const known = ['success', 'data', 'error', ...further];
+  assert.deepEqual(Object.keys(value).filter((field) => !known.includes(field)), [], `${call}: envelope`);
   assert.equal(typeof value.success, 'boolean', `${call}: success`);
   if (value.success) assert.equal(value.error, undefined, `${call}: no error with success`);
   else assert.ok(isText(value.error), `${call}: an error has a text`);
+  return value;
+}
+
+/** The envelope of an acknowledgement. It has no status and no headers, so an error brings a code, and when to retry. */
+export function ackEnvelope(value, event) {
+  envelope(value, event, value.success ? [] : ['code', 'retry_after_ms']);
+  assert.ok(value.success || isText(value.code), `${event}: an error has a code`);
   return value;
 }
 
@@ -74,6 +81,12 @@ export function queueChanged(value) {
   fieldsOf(value, ['from', 'to']);
   assert.ok(QUEUES.includes(value.from), `from: ${value.from}`);
   assert.equal(value.to, 'talk');
+}
+
+export function queueReturned(value) {
+  fieldsOf(value, ['queue', 'waited_ms']);
+  assert.ok(QUEUES.includes(value.queue), `queue: ${value.queue}`);
+  assert.ok(Number.isInteger(value.waited_ms) && value.waited_ms >= 0, `waited_ms: ${value.waited_ms}`);
 }
 
 export function resumed(value, expected = {}) {

@@ -26,7 +26,7 @@ for (const [kind, title, goodbye] of GOODBYES) {
     await goodbye(leaver);
     await isTold(partner, before);
     await partner.inbox.next('room_ended', { after: before });
-    await isErased(people.angular(), before, leaver, partner);
+    await isErased(people, before, leaver, partner);
   });
 
   scenario(`${kind} leaves by ${title}: an Angular partner gets user_disconnected`, async ({ client, angular }) => {
@@ -68,16 +68,18 @@ async function isTold(partner, before) {
   assert.ok(at - before.at < AT_ONCE, `${partner.name} was told after ${Math.round(at - before.at)} ms`);
 }
 
-/** Nobody's secret is worth anything any more: the user is not known, neither to queue nor to write. */
-async function isErased(witness, before, ...gone) {
+/** Nobody is in a room any more, nothing can be written into it, and nothing that was said can be read. */
+async function isErased({ modern, angular }, before, ...gone) {
   const left = () => ERASED_WITHIN - (performance.now() - before.at);
-  for (const { name, secret } of gone) {
-    const asks = async () => {
-      const queue = await witness.rest.post('/queue', { secret, queueType: 'talk' });
-      const message = await witness.rest.post('/messages', { secret, message: 'x', nonce: 'abcdefgh12345678' });
-      return queue.status === 403 && message.status === 403;
-    };
-    await until(left(), asks, `${name} is unknown`);
+  for (const { name, userId, secret } of gone) {
+    const writer = angular();
+    writer.becomes(userId, secret);
+    await until(left(), async () => (await writer.posts('x').answer).status === 403, `${name} is out`);
+    const reader = modern();
+    reader.becomes(userId, secret);
+    const { state, messages } = await reader.connects();
+    assert.ok(state === 'idle' || state === 'over', `${name}: ${state}`);
+    assert.equal(messages, undefined, name);
   }
 }
 
