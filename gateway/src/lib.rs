@@ -7,7 +7,7 @@
 //! 2. `App::send` in [`state`] publishes it as a command ([`asking`]) and waits for the result.
 //! 3. chat-store keeps it and answers: the sender has its 201 or acknowledgement.
 //! 4. chat-store tells both members' gateways; [`listening`] (`message`) emits it to the partner,
-//!    in the order of the room's sequence ([`cursor`]), and asks the history where one is missing.
+//!    in the order of the room's sequence ([`cursor`]); [`resuming`] asks the history where one is missing.
 //!
 //! What happens when somebody comes:
 //!
@@ -30,7 +30,9 @@ mod error;
 mod limits;
 mod listening;
 mod order;
+mod payload;
 mod rest;
+mod resuming;
 mod session;
 mod socket;
 mod state;

@@ -1,86 +1,16 @@
-//! What clients are told over their socket.
+//! What the bus tells a user, and what the user's client is told of it.
 
 use crate::{
     cursor::{Cursor, Next},
-    error::ApiError,
+    payload::{Changed, Ended, Liked, QueueComplete, Returned, Status},
     session::{Room, Session, Stay},
-    state::Shared,
 };
 use proto::{
-    Live, Message, MessageId, Place, Queue, RoomId, RoomView, UserId, UserView,
+    Live, Message, Place, Queue, RoomId, RoomView, UserId,
     bus::now_ms,
-    events::{EndReason, HISTORY_PAGE, QueueStatus},
+    events::{EndReason, QueueStatus},
     subjects,
 };
-use serde::Serialize;
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// How soon to try again to send what a socket could not take, or the history did not tell.
-const CATCH_UP: Duration = Duration::from_millis(250);
-
-/// A message as the clients' contract has it.
-#[derive(Serialize)]
-struct Sent<'a> {
-    #[serde(flatten)]
-    message: &'a Message,
-    message_id: &'a str,
-    incoming: bool,
-}
-
-/// Where a current client stands when it connects.
-#[derive(Serialize)]
-struct Resumed {
-    user_id: UserId,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queue: Option<Queue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    waited_ms: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    room_id: Option<RoomId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    partner_connected: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_seq: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    messages: Option<Vec<Message>>,
-}
-
-#[derive(Serialize)]
-struct QueueComplete {
-    user_id: UserId,
-}
-
-#[derive(Serialize)]
-struct Returned {
-    queue: Queue,
-    waited_ms: i64,
-}
-
-#[derive(Serialize)]
-struct Status {
-    queue: Queue,
-    waited_ms: i64,
-    waiting: QueueStatus,
-}
-
-#[derive(Serialize)]
-struct Changed {
-    from: Queue,
-    to: Queue,
-}
-
-#[derive(Serialize)]
-struct Liked {
-    message_id: MessageId,
-    user_id: UserId,
-}
-
-#[derive(Serialize)]
-struct Ended {
-    reason: EndReason,
-}
 
 impl Session {
     /// What the bus tells this user.
@@ -122,83 +52,6 @@ impl Session {
 
     pub(crate) fn room(&mut self) -> Option<&mut Room> {
         self.who.as_mut()?.room()
-    }
-
-    /// First look after connecting. Old clients are told by the events that they know, current
-    /// ones by `resumed`.
-    pub(crate) async fn arrive(&mut self, view: UserView, last_seq: Option<u64>) {
-        let cursor = Cursor::after(last_seq.unwrap_or(if self.modern { 0 } else { view.seen }));
-        self.stay(stay_of(&view.place, cursor));
-        if self.modern {
-            self.resume(&view.place, last_seq).await;
-        }
-        match view.place {
-            Place::Room(room) if room.joined && !self.modern => {
-                self.catch_up().await;
-                let here = room.begun && room.partner_connected;
-                self.emit(if here { "user_connected" } else { "user_disconnected" }, &());
-            }
-            Place::Room(room) if !room.joined => self.take_up(Place::Room(room)).await,
-            Place::Room(_) | Place::Idle | Place::Waiting { .. } => {}
-        }
-    }
-
-    async fn resume(&mut self, place: &Place, last_seq: Option<u64>) {
-        let Some(user_id) = self.who.as_ref().map(|who| who.user) else { return };
-        let mut resumed = Resumed {
-            user_id,
-            state: "idle",
-            queue: None,
-            waited_ms: None,
-            room_id: None,
-            partner_connected: None,
-            last_seq: None,
-            messages: None,
-        };
-        match place {
-            Place::Idle if last_seq.is_some() => resumed.state = "over",
-            Place::Idle => {}
-            Place::Waiting { queue, since_ms } => {
-                resumed.state = "waiting";
-                resumed.queue = Some(*queue);
-                resumed.waited_ms = Some(waited_ms(*since_ms));
-            }
-            Place::Room(room) => {
-                let Some(messages) = self.missed(user_id, room.room, last_seq.unwrap_or(0)).await else { return };
-                resumed.state = "room";
-                resumed.room_id = Some(room.room);
-                resumed.partner_connected = Some(room.begun && room.partner_connected);
-                resumed.last_seq = Some(messages.last().map_or(last_seq.unwrap_or(0), |message| message.seq));
-                resumed.messages = Some(messages);
-            }
-        }
-        self.emit("resumed", &resumed);
-        if let (Some(room), Some(seq)) = (self.room(), resumed.last_seq) {
-            room.cursor.advance(seq);
-            room.behind = false;
-        }
-    }
-
-    /// Everything that was said after a sequence.
-    async fn missed(&self, user: UserId, room: RoomId, mut after: u64) -> Option<Vec<Message>> {
-        let mut missed = Vec::new();
-        loop {
-            let read = move |app: Shared| async move {
-                match app.history(user, room, after).await {
-                    Ok(history) => Some(history.messages),
-                    // It ended just now; that is told apart.
-                    Err(ApiError::NotInRoom) => Some(Vec::new()),
-                    Err(_away) => None,
-                }
-            };
-            let page = self.persist(read).await?;
-            let last_page = page.len() < HISTORY_PAGE;
-            after = page.last().map_or(after, |message| message.seq);
-            missed.extend(page);
-            if last_page {
-                return Some(missed);
-            }
-        }
     }
 
     /// Where the user is, after a match, an entrance, or a second look.
@@ -332,51 +185,6 @@ impl Session {
         }
     }
 
-    /// Sends a message to the client, unless it is its own. False when the socket is full: the
-    /// history has it for later.
-    fn send_on(&mut self, message: &Message) -> bool {
-        let Some(user) = self.who.as_ref().map(|who| who.user) else { return false };
-        let sent = message.author == user
-            || self.emit("send_message_to_client", &Sent { message, message_id: &message.nonce, incoming: true });
-        if let Some(room) = self.room() {
-            if sent {
-                room.cursor.advance(message.seq);
-            } else {
-                room.behind = true;
-                self.retry_at = Some(Instant::now() + CATCH_UP);
-            }
-        }
-        sent
-    }
-
-    /// Sends what the history has after the last message that was sent.
-    pub(crate) async fn catch_up(&mut self) {
-        loop {
-            let Some(user) = self.who.as_ref().map(|who| who.user) else { return };
-            let Some((id, after)) = self.room().filter(|room| room.joined).map(|room| (room.id, room.cursor.seq()))
-            else {
-                return;
-            };
-            let messages = match self.app.history(user, id, after).await {
-                Ok(history) => history.messages,
-                Err(ApiError::NotInRoom) => return,
-                Err(_away) => {
-                    self.retry_at = Some(Instant::now() + CATCH_UP);
-                    return;
-                }
-            };
-            if !messages.iter().all(|message| self.send_on(message)) {
-                return;
-            }
-            if messages.len() < HISTORY_PAGE {
-                if let Some(room) = self.room() {
-                    room.behind = false;
-                }
-                return;
-            }
-        }
-    }
-
     /// Tells a current client how long it has waited, and how many wait.
     pub(crate) fn tell_status(&self, waiting: QueueStatus) {
         if let (true, Some(Stay::Waiting { queue, since_ms })) = (self.modern, self.who.as_ref().map(|who| &who.stay)) {
@@ -385,11 +193,11 @@ impl Session {
     }
 }
 
-fn waited_ms(since_ms: i64) -> i64 {
+pub(crate) fn waited_ms(since_ms: i64) -> i64 {
     (now_ms() - since_ms).max(0)
 }
 
-fn stay_of(place: &Place, cursor: Cursor) -> Stay {
+pub(crate) fn stay_of(place: &Place, cursor: Cursor) -> Stay {
     match place {
         Place::Idle => Stay::Idle,
         Place::Waiting { queue, since_ms } => Stay::Waiting { queue: *queue, since_ms: *since_ms },

@@ -1,0 +1,204 @@
+//! One Socket.IO connection over WebSocket.
+
+use crate::{PATIENCE, nonce};
+use anyhow::{Context as _, bail};
+use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
+use serde_json::{Value, json};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    net::TcpStream,
+    sync::{Mutex as AsyncMutex, mpsc, oneshot},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+
+type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+type Asked = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
+type Sink = Arc<AsyncMutex<SplitSink<Stream, Message>>>;
+
+/// An event and its first argument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its name.
+    pub name: String,
+    /// What it carries; null for nothing.
+    pub data: Value,
+}
+
+/// One connection. Dropping it cuts it off, as a lost network would.
+#[derive(Debug)]
+pub struct Socket {
+    sink: Sink,
+    events: AsyncMutex<mpsc::UnboundedReceiver<Event>>,
+    asked: Asked,
+    next_id: AtomicU64,
+    reader: JoinHandle<()>,
+}
+
+impl Socket {
+    /// Connects, with what a current client says of itself or without.
+    ///
+    /// # Errors
+    /// When the gateway is not there, or refuses; then its sentence.
+    pub async fn connect(gateway: &str, auth: Option<Value>) -> anyhow::Result<Self> {
+        timeout(PATIENCE, Self::handshake(gateway, auth)).await.context("the handshake took too long")?
+    }
+
+    async fn handshake(gateway: &str, auth: Option<Value>) -> anyhow::Result<Self> {
+        let address = gateway.replacen("http", "ws", 1);
+        let (stream, _) = connect_async(format!("{address}/socket.io/?EIO=4&transport=websocket")).await?;
+        let (sink, mut stream) = stream.split();
+        let sink = Arc::new(AsyncMutex::new(sink));
+        let hello = format!("40{}", auth.map_or_else(String::new, |auth| auth.to_string()));
+        loop {
+            let frame = stream.next().await.context("the connection was closed")??;
+            let Message::Text(text) = frame else { continue };
+            match text.as_str() {
+                open if open.starts_with('0') => send(&sink, hello.clone()).await?,
+                "2" => send(&sink, "3".to_owned()).await?,
+                refused if refused.starts_with("44") => bail!("refused: {}", &refused[2..]),
+                connected if connected.starts_with("40") => break,
+                other => bail!("unexpected in the handshake: {other}"),
+            }
+        }
+        let (sender, events) = mpsc::unbounded_channel();
+        let asked = Asked::default();
+        let reader = tokio::spawn(read(stream, sink.clone(), sender, asked.clone()));
+        Ok(Self { sink, events: AsyncMutex::new(events), asked, next_id: AtomicU64::new(1), reader })
+    }
+
+    /// Emits an event without waiting for anything.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn say(&self, event: &str, data: &Value) -> anyhow::Result<()> {
+        send(&self.sink, format!("42{}", json!([event, data]))).await
+    }
+
+    /// Emits an event and waits for its acknowledgement: the envelope.
+    ///
+    /// # Errors
+    /// When none comes.
+    pub async fn ask(&self, event: &str, data: Value) -> anyhow::Result<Value> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (sender, receiver) = oneshot::channel();
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        send(&self.sink, format!("42{id}{}", json!([event, data]))).await?;
+        timeout(PATIENCE, receiver).await.context("no acknowledgement in time")?.context("the connection is gone")
+    }
+
+    /// Asks, and gives the data of a good answer.
+    ///
+    /// # Errors
+    /// When the answer is an error; then that.
+    pub async fn get(&self, event: &str, data: Value) -> anyhow::Result<Value> {
+        let mut answer = self.ask(event, data).await?;
+        if answer["success"] == true { Ok(answer["data"].take()) } else { bail!("{event} was refused: {answer}") }
+    }
+
+    /// Sends a message; the stored one.
+    ///
+    /// # Errors
+    /// When it was not kept.
+    pub async fn send(&self, text: &str) -> anyhow::Result<Value> {
+        self.get("send_message", json!({"content": text, "nonce": nonce()})).await
+    }
+
+    /// The next event, whatever it is.
+    ///
+    /// # Errors
+    /// When none comes in time, or the connection is gone.
+    pub async fn next(&self) -> anyhow::Result<Event> {
+        self.next_within(PATIENCE).await?.context("no event in time")
+    }
+
+    /// The next event, if one comes in this time.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn next_within(&self, time: Duration) -> anyhow::Result<Option<Event>> {
+        match timeout(time, async { self.events.lock().await.recv().await }).await {
+            Ok(Some(event)) => Ok(Some(event)),
+            Ok(None) => bail!("the connection is gone"),
+            Err(_nothing) => Ok(None),
+        }
+    }
+
+    /// Waits for an event of this name and gives what it carries; others are passed over.
+    ///
+    /// # Errors
+    /// When it does not come in time.
+    pub async fn wait_for(&self, name: &str) -> anyhow::Result<Value> {
+        let waiting = async {
+            loop {
+                let event = self.next().await?;
+                if event.name == name {
+                    return anyhow::Ok(event.data);
+                }
+            }
+        };
+        timeout(PATIENCE, waiting).await.with_context(|| format!("no {name} in time"))?
+    }
+
+    /// Says goodbye, as a client does that disconnects on purpose.
+    ///
+    /// # Errors
+    /// When the connection is gone already.
+    pub async fn disconnect(self) -> anyhow::Result<()> {
+        send(&self.sink, "41".to_owned()).await
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+async fn send(sink: &Sink, text: String) -> anyhow::Result<()> {
+    sink.lock().await.send(Message::text(text)).await.context("the connection is gone")
+}
+
+async fn read(
+    mut stream: futures_util::stream::SplitStream<Stream>,
+    sink: Sink,
+    events: mpsc::UnboundedSender<Event>,
+    asked: Asked,
+) {
+    while let Some(Ok(frame)) = stream.next().await {
+        let Message::Text(text) = frame else { continue };
+        if text.as_str() == "2" {
+            if send(&sink, "3".to_owned()).await.is_err() {
+                return;
+            }
+        } else if let Some(event) = text.strip_prefix("42").and_then(event) {
+            // Nobody listens any more: the socket was dropped.
+            let _dropped = events.send(event);
+        } else if let Some((id, answer)) = text.strip_prefix("43").and_then(acknowledgement) {
+            let waiting = asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            if let Some(waiting) = waiting {
+                let _given_up = waiting.send(answer);
+            }
+        }
+    }
+}
+
+fn event(json: &str) -> Option<Event> {
+    let mut array: Vec<Value> = serde_json::from_str(json).ok()?;
+    let data = if array.len() > 1 { array[1].take() } else { Value::Null };
+    Some(Event { name: array.first()?.as_str()?.to_owned(), data })
+}
+
+fn acknowledgement(text: &str) -> Option<(u64, Value)> {
+    let json = text.find('[')?;
+    let mut array: Vec<Value> = serde_json::from_str(&text[json..]).ok()?;
+    Some((text[..json].parse().ok()?, array.first_mut()?.take()))
+}
