@@ -1,1 +1,99 @@
-//! placeholder
+//! The chat-store: owns messages. Stores, announces and erases them, in one order for each room.
+//!
+//! ```text
+//! TALK_MESSAGES, one consumer for each partition, one chat-store at a time pinned to it
+//!   ▼ intake      takes what is ready, up to BATCH_SIZE commands
+//!   ▼ delivered   were deliveries missed? then `older` reads them from the stream, and they go first
+//!   ▼ batch       steps: what may be done together, every room's order kept
+//!   ▼ partition   who may (`rooms`); messages into their places (`sequence`), `likes`, `erasure`
+//!   ▼ store       MongoDB, majority and journal
+//!   ▼ announce    both members on talk.live.*, then the answer to whoever asked
+//!   ▼ consumer    the acknowledgement; before it, whatever fails is tried again
+//! talk.read.history.<room> ─▶ history ─▶ store
+//! every minute               sweep   ─▶ store: the backstop of the erasure
+//! ```
+//!
+//! A message's place in its room (`seq`) is 1, 2, 3, … without gaps; how that holds with two
+//! processes at work is said in `sequence`. A command that is delivered again comes to the same.
+
+mod announce;
+pub mod batch;
+mod config;
+mod consumer;
+mod delivered;
+pub mod erasure;
+mod history;
+mod intake;
+mod likes;
+mod numbers;
+mod older;
+pub mod partition;
+mod pulse;
+mod retry;
+mod rooms;
+mod schema;
+mod sequence;
+pub mod store;
+mod sweep;
+
+pub use config::Config;
+
+use crate::{consumer::Consumer, erasure::Leftovers, history::Reader, partition::Partition, store::Store};
+use anyhow::Context as _;
+use proto::{bus::Bus, health, service, subjects};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Runs a chat-store until `shutdown`, then finishes the batches in hand.
+///
+/// # Errors
+/// When NATS or MongoDB cannot be reached at the start, or a part of it panics.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let bus = service::connect(&config.common, "chat-store").await?;
+    let store = Store::new(&config).await?;
+    health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
+    numbers::describe();
+    tokio::time::timeout(config.common.connect_timeout, prepare_patiently(&store))
+        .await
+        .context("MongoDB was not ready within CONNECT_TIMEOUT; is MONGODB_URI right, and a replica set?")?;
+    let mut tasks = start(&bus, &store, &config, &shutdown).await?;
+    tracing::info!(partitions = subjects::PARTITIONS, "ready");
+    while let Some(ended) = tasks.join_next().await {
+        ended.context("a part of the chat-store stopped")?;
+    }
+    bus.client.flush().await.context("sending the last answers")
+}
+
+async fn start(bus: &Bus, store: &Store, config: &Config, shutdown: &CancellationToken) -> anyhow::Result<JoinSet<()>> {
+    let mut tasks = JoinSet::new();
+    let leftovers = Leftovers::new(bus).await?;
+    for number in 0..subjects::PARTITIONS {
+        let partition = Partition::new(store.clone(), leftovers.clone());
+        let batch_size = usize::from(config.batch_size);
+        tasks.spawn(Consumer::new(bus.clone(), number, batch_size, partition, shutdown.clone()).run());
+    }
+    tasks.spawn(Reader::listen(bus).await?.run(store.clone(), shutdown.clone()));
+    tasks.spawn(sweep::run(store.clone(), config.clone(), shutdown.clone()));
+    Ok(tasks)
+}
+
+async fn prepare_patiently(store: &Store) {
+    while let Err(error) = store.prepare().await {
+        tracing::warn!("MongoDB is not ready yet: {error}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+fn ready(bus: &Bus, store: &Store) -> health::Ready {
+    let (bus, store) = (bus.clone(), store.clone());
+    Arc::new(move || {
+        let (bus, store) = (bus.clone(), store.clone());
+        Box::pin(async move {
+            if !bus.connected() {
+                return Err("NATS is away".to_owned());
+            }
+            store.ping().await.map_err(|_| "MongoDB is away".to_owned())
+        })
+    })
+}

@@ -21,7 +21,7 @@ pub(crate) async fn hold_lease(app: Shared, mut lease: Lease) {
                 tracing::warn!("the lease had lapsed: everybody here is reported as connected again");
                 app.resync.send_modify(|resync| resync.lapsed += 1);
             }
-            Ok(Held::ByAnother) => tracing::error!("another gateway runs under this GATEWAY_ID; give each its own"),
+            Ok(Held::ByAnother) => tracing::warn!("the lease was written by somebody else; taking it again"),
             Ok(Held::Taken | Held::Kept) => held_before = true,
             Err(error) => tracing::warn!("the lease was not renewed: {error:#}"),
         }
@@ -35,8 +35,7 @@ pub(crate) async fn hold_lease(app: Shared, mut lease: Lease) {
 
 /// Opens the lease of this gateway.
 pub(crate) async fn lease(app: &Shared) -> anyhow::Result<Lease> {
-    let id = &app.config.gateway_id;
-    Lease::new(&app.bus, &gateway_key(id), &id.to_string(), app.config.lease).await
+    Lease::new(&app.bus, &gateway_key(&app.id), &app.id.to_string(), app.config.lease).await
 }
 
 fn connects(app: &Shared) -> u64 {

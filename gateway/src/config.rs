@@ -18,8 +18,9 @@ pub struct Config {
     /// Address for people: REST, Socket.IO and the page.
     #[arg(long, env = "GATEWAY_ADDR", default_value = "0.0.0.0:8000")]
     pub addr: SocketAddr,
-    /// Name of this gateway on the bus, unique among those that run; by default a random one.
-    #[arg(long, env = "GATEWAY_ID", default_value_t = random_id())]
+    /// What operators know this gateway by, for instance the name of its pod: at most 48 letters,
+    /// digits, '-' or '_'. On the bus each process adds something of its own to it.
+    #[arg(long, env = "GATEWAY_ID", default_value = "gateway")]
     pub gateway_id: GatewayId,
     /// Key that signs people's secrets, the same in all gateways: at least 32 characters, kept
     /// from everybody.
@@ -65,10 +66,4 @@ impl ServiceConfig for Config {
     fn common(&self) -> &Common {
         &self.common
     }
-}
-
-#[expect(clippy::expect_used, reason = "hexadecimal digits make an id")]
-fn random_id() -> GatewayId {
-    let id = uuid::Uuid::new_v4().simple().to_string();
-    format!("gateway-{}", &id[..8]).parse().expect("letters and digits are an id")
 }

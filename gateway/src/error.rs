@@ -74,7 +74,7 @@ impl ApiError {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
-            Self::UnknownSecret => "unknown_secret",
+            Self::UnknownSecret => "unauthorized",
             Self::Unidentified => "unidentified",
             Self::AlreadyWaiting => "already_waiting",
             Self::InRoom => "in_room",

@@ -46,7 +46,7 @@ use anyhow::Context as _;
 use asking::Asker;
 use limits::Limits;
 use order::Lanes;
-use proto::{bus::Bus, health, service};
+use proto::{GatewayId, bus::Bus, health, service};
 use state::{App, Memberships, Shared};
 use std::{future::IntoFuture as _, sync::Arc};
 use token::Secrets;
@@ -59,9 +59,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// When the configuration is wrong, an address is taken, or NATS cannot be reached in time.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let secrets = Secrets::new(&config)?;
-    let bus = service::connect(&config.common, &format!("gateway {}", config.gateway_id)).await?;
+    let id = process_id(&config.gateway_id)?;
+    let bus = service::connect(&config.common, &id.to_string()).await?;
     let listener = TcpListener::bind(config.addr).await.with_context(|| format!("binding {}", config.addr))?;
-    let app = start(config, bus, secrets).await?;
+    let app = start(config, id, bus, secrets).await?;
     health::serve(app.config.common.health_addr, ready(&app), shutdown.clone()).await?;
     let lease = tokio::spawn(alive::hold_lease(app.clone(), alive::lease(&app).await?));
     alive::follow_queue_status(app.clone()).await?;
@@ -70,7 +71,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let closing = CancellationToken::new();
     let server = axum::serve(listener, router).with_graceful_shutdown(closing.clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());
-    tracing::info!(addr = %app.config.addr, gateway.id = %app.config.gateway_id, "people can come");
+    tracing::info!(addr = %app.config.addr, gateway.id = %app.id, "people can come");
 
     shutdown.cancelled().await;
     // First every session tells the matcher, then the connections close: afterwards sockets
@@ -87,9 +88,17 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     app.bus.client.drain().await.context("draining NATS")
 }
 
-async fn start(config: Config, bus: Bus, secrets: Secrets) -> anyhow::Result<Shared> {
-    let asker = Asker::start(&bus, &config.gateway_id, config.result_deadline).await?;
+/// One that no earlier process had: people of a gateway that was killed and started again under
+/// its name must not be taken for connected.
+fn process_id(name: &GatewayId) -> anyhow::Result<GatewayId> {
+    let own = uuid::Uuid::new_v4().simple().to_string();
+    format!("{name}-{}", &own[..8]).parse().map_err(anyhow::Error::msg).context("GATEWAY_ID is too long")
+}
+
+async fn start(config: Config, id: GatewayId, bus: Bus, secrets: Secrets) -> anyhow::Result<Shared> {
+    let asker = Asker::start(&bus, &id, config.result_deadline).await?;
     Ok(Arc::new(App {
+        id,
         limits: Limits::new(&config),
         config,
         bus,

@@ -139,7 +139,7 @@ impl Session {
     /// before an answer came, or when a newer one speaks.
     pub(crate) async fn connect(&mut self, reassert: Option<u64>) -> Option<UserView> {
         let user = self.who.as_ref()?.user;
-        let command = UserCommand::Connected { user, gateway: self.app.config.gateway_id.clone(), reassert };
+        let command = UserCommand::Connected { user, gateway: self.app.id.clone(), reassert };
         let ask = move |app: Shared| {
             let command = command.clone();
             async move {

@@ -84,7 +84,8 @@ pub(crate) fn serve(io: &SocketIo, app: &Shared) {
     let connect = async move |socket: SocketRef| start(&connecting, socket);
     let prepare = move |socket: SocketRef, TryData(auth): TryData<Value>| {
         let prepared = authenticate(&authenticating, auth.ok()).map(|authenticated| prepare(&socket, authenticated));
-        async move { prepared.map_err(|error| error.to_string()) }
+        // A name, not a sentence: the client acts on it.
+        async move { prepared.map_err(|error| error.code()) }
     };
     io.ns("/", connect.with(prepare));
 }

@@ -9,7 +9,7 @@ use crate::{
     token::Secrets,
 };
 use proto::{
-    Live, Message, Place, Queue, Reply, RoomCommand, RoomId, UserCommand, UserId, UserView,
+    GatewayId, Live, Message, Place, Queue, Reply, RoomCommand, RoomId, UserCommand, UserId, UserView,
     bus::Bus,
     commands::Liked,
     events::{History, HistoryRequest, QueueStatus},
@@ -29,6 +29,8 @@ pub(crate) type Shared = Arc<App>;
 /// The gateway's state. What can be asked of the bus is not kept here, save for whose socket
 /// is here and in which room: that is asked for with every message.
 pub(crate) struct App {
+    /// The name of this process on the bus.
+    pub(crate) id: GatewayId,
     pub(crate) config: Config,
     pub(crate) bus: Bus,
     pub(crate) secrets: Secrets,

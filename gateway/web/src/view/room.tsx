@@ -7,6 +7,7 @@ import type { Settings } from "../settings.ts";
 import { texts } from "../texts.ts";
 import { Composer } from "./composer.tsx";
 import { HelpDialog, LeaveDialog, ReportDialog } from "./dialogs.tsx";
+import { hasKeyboard, useFocusOnEnter } from "./hooks.ts";
 import { Flag, Door, Lifebuoy, Mark } from "./icons.tsx";
 import { LinkBanner } from "./link-banner.tsx";
 import { Messages } from "./messages.tsx";
@@ -22,12 +23,15 @@ export function Room({ state, session, settings }: Props) {
   const [asked, setAsked] = useState<"leave" | "report" | "help" | null>(null);
   const close = () => setAsked(null);
   const over = state.phase === "over";
+  const heading = useFocusOnEnter<HTMLHeadingElement>(!hasKeyboard());
   return (
     <main class="room">
       <header>
         <Mark />
         <div class="who">
-          <h1>{texts.room.title}</h1>
+          <h1 ref={heading} tabIndex={-1}>
+            {texts.room.title}
+          </h1>
           <p role="status" class={`presence presence-${over ? "over" : state.partner}`} data-testid="presence">
             {over ? texts.notices.ended : texts.room[state.partner]}
           </p>

@@ -1,0 +1,40 @@
+//! Tells the members of a room and answers whoever asked.
+//!
+//! Members first: both go over one connection, so that whoever sees the answer knows that the
+//! partner's gateway was told before. If this process dies in between, the author asks again
+//! with the same nonce, while a partner who was not told would have nothing to ask for.
+
+use crate::partition::Outcome;
+use proto::{
+    Live, Refusal, Reply, RoomCommand,
+    bus::{Bus, BusError, Delivery},
+    commands::Liked,
+};
+
+/// Tells the members what a command came to, then answers it.
+pub(crate) async fn announce(bus: &Bus, delivery: &Delivery<RoomCommand>, outcome: &Outcome) -> Result<(), BusError> {
+    let room = Some(delivery.command.room());
+    match outcome {
+        Outcome::Stored { message, members } => {
+            let live = Live::Message(message.clone());
+            for member in members {
+                bus.tell(room, *member, &live).await?;
+            }
+            delivery.reply(bus, &Reply::Ok(message)).await
+        }
+        Outcome::Liked { message, by, members } => {
+            let live = Live::Liked { message_id: *message, user_id: *by };
+            for member in members {
+                bus.tell(room, *member, &live).await?;
+            }
+            delivery.reply(bus, &Reply::Ok(Liked { message_id: *message })).await
+        }
+        Outcome::Erased => Ok(()),
+        Outcome::Refused(refusal) => refuse(bus, delivery, *refusal).await,
+        Outcome::Failed => refuse(bus, delivery, Refusal::Failed).await,
+    }
+}
+
+async fn refuse(bus: &Bus, delivery: &Delivery<RoomCommand>, refusal: Refusal) -> Result<(), BusError> {
+    delivery.reply(bus, &Reply::<()>::Refused(refusal)).await
+}

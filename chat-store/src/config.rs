@@ -1,0 +1,39 @@
+//! What the chat-store is told, by flags or by environment. Nothing else reads either.
+
+use clap::Parser;
+use proto::service::{Common, ServiceConfig};
+use std::time::Duration;
+
+/// Stores, announces and erases the messages of *talk to me*.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Config {
+    /// What all services are told.
+    #[command(flatten)]
+    pub common: Common,
+    /// Where MongoDB is: a replica set, of one member or more.
+    #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
+    pub mongodb_uri: String,
+    /// The database, which the matcher uses too.
+    #[arg(long, env = "MONGODB_DATABASE", default_value = "talk")]
+    pub mongodb_database: String,
+    /// How long a message is kept at most, whatever happens to its room.
+    #[arg(long, env = "MESSAGE_TTL", default_value = "24h", value_parser = humantime::parse_duration)]
+    pub message_ttl: Duration,
+    /// How many commands are stored at once at most.
+    #[arg(long, env = "BATCH_SIZE", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub batch_size: u16,
+    /// How often to look for messages whose room is gone.
+    #[arg(long, env = "SWEEP_INTERVAL", default_value = "1m", value_parser = humantime::parse_duration)]
+    pub sweep_interval: Duration,
+    /// How long a room has to be gone before the sweep takes its messages: the time that the
+    /// usual erasure has.
+    #[arg(long, env = "SWEEP_GRACE", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub sweep_grace: Duration,
+}
+
+impl ServiceConfig for Config {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}

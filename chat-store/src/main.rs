@@ -1,0 +1,7 @@
+//! The chat-store's process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    proto::service::main(std::env::args_os(), chat_store::run)
+}

@@ -1,0 +1,203 @@
+//! The collection `messages`, which only the chat-store writes, and a look at the matcher's
+//! `rooms`. One method for each question; whoever asks decides what follows.
+
+use crate::{
+    config::Config,
+    schema::{InsertError, NAMESPACE_EXISTS, durable, indexes, is_command_error, why_not_inserted},
+};
+use anyhow::Context as _;
+use futures_util::TryStreamExt as _;
+use mongodb::{
+    Client, Collection, Database,
+    bson::{DateTime, doc},
+    error::Error,
+    options::ClientOptions,
+};
+use proto::{Message, MessageId, RoomId, UserId};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::time::{Duration, SystemTime};
+
+/// How long to look for a usable MongoDB server before an operation fails and is tried again.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A room as the matcher wrote it.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Room {
+    #[serde(rename = "_id")]
+    pub(crate) id: RoomId,
+    pub(crate) members: Vec<Member>,
+    pub(crate) open: bool,
+}
+
+/// One of the two of a room.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) user: UserId,
+}
+
+/// What makes two messages the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) room: RoomId,
+    pub(crate) author: UserId,
+    pub(crate) nonce: String,
+}
+
+impl From<&Message> for Key {
+    fn from(message: &Message) -> Self {
+        Self { room: message.room_id, author: message.author, nonce: message.nonce.clone() }
+    }
+}
+
+/// The messages in MongoDB. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    database: Database,
+    messages: Collection<Message>,
+    rooms: Collection<Room>,
+    ttl: Duration,
+}
+
+#[derive(Serialize)]
+struct Stored<'a> {
+    #[serde(flatten)]
+    message: &'a Message,
+    expires_at: DateTime,
+}
+
+#[derive(Deserialize)]
+struct OfRoom {
+    #[serde(rename = "_id")]
+    room: RoomId,
+    last: i64,
+}
+
+impl Store {
+    /// Over a client that connects when it is first used.
+    ///
+    /// # Errors
+    /// When `MONGODB_URI` is not an address.
+    pub async fn new(config: &Config) -> anyhow::Result<Self> {
+        let mut options =
+            ClientOptions::parse(&config.mongodb_uri).await.context("MONGODB_URI is not an address of MongoDB")?;
+        options.app_name = Some("chat-store".to_owned());
+        options.server_selection_timeout = Some(SELECTION_TIMEOUT);
+        let database = Client::with_options(options).context("MONGODB_URI")?.database(&config.mongodb_database);
+        let majority = durable();
+        Ok(Self {
+            messages: database.collection_with_options("messages", majority.clone()),
+            rooms: database.collection_with_options("rooms", majority),
+            database,
+            ttl: config.message_ttl,
+        })
+    }
+
+    /// Makes the collection and its indexes, if they are not there.
+    ///
+    /// # Errors
+    /// When MongoDB does not answer.
+    pub async fn prepare(&self) -> Result<(), Error> {
+        match self.database.create_collection(self.messages.name()).await {
+            Err(error) if !is_command_error(&error, NAMESPACE_EXISTS) => Err(error),
+            _ => self.messages.create_indexes(indexes()).await.map(drop),
+        }
+    }
+
+    /// Whether MongoDB answers.
+    pub(crate) async fn ping(&self) -> Result<(), Error> {
+        self.database.run_command(doc! {"ping": 1}).await.map(drop)
+    }
+
+    /// Those of the rooms that exist.
+    pub(crate) async fn rooms(&self, rooms: &[RoomId]) -> Result<Vec<Room>, Error> {
+        let projection = doc! {"members.user": 1, "open": 1};
+        self.rooms.find(doc! {"_id": {"$in": texts(rooms)}}).projection(projection).await?.try_collect().await
+    }
+
+    /// The last place that is taken in each of the rooms; those without messages are left out.
+    pub(crate) async fn last_places(&self, rooms: &[RoomId]) -> Result<Vec<(RoomId, u64)>, Error> {
+        // One step of the index for each room, however many messages it has.
+        let pipeline = [
+            doc! {"$match": {"room_id": {"$in": texts(rooms)}}},
+            doc! {"$sort": {"room_id": -1, "seq": -1}},
+            doc! {"$group": {"_id": "$room_id", "last": {"$first": "$seq"}}},
+        ];
+        let found: Vec<OfRoom> = self.aggregate(pipeline).await?;
+        Ok(found.into_iter().map(|of| (of.room, u64::try_from(of.last).unwrap_or(0))).collect())
+    }
+
+    /// Those of the messages that are stored already.
+    pub(crate) async fn stored(&self, keys: &[Key]) -> Result<Vec<Message>, Error> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let one =
+            |key: &Key| doc! {"room_id": key.room.to_string(), "author": key.author.to_string(), "nonce": &key.nonce};
+        let filter = doc! {"$or": keys.iter().map(one).collect::<Vec<_>>()};
+        self.messages.find(filter).await?.try_collect().await
+    }
+
+    /// Stores messages in this order. At the first that fails it stops: a place that is not
+    /// taken is never followed by one that is.
+    pub(crate) async fn insert(&self, messages: &[Message]) -> Result<(), InsertError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let expires_at = DateTime::from_system_time(SystemTime::now() + self.ttl);
+        let rows = messages.iter().map(|message| Stored { message, expires_at });
+        let inserted = self.messages.clone_with_type::<Stored<'_>>().insert_many(rows).ordered(true).await;
+        inserted.map(drop).map_err(why_not_inserted)
+    }
+
+    /// Those of the messages that exist.
+    pub(crate) async fn messages(&self, messages: &[MessageId]) -> Result<Vec<Message>, Error> {
+        self.messages.find(doc! {"_id": {"$in": texts(messages)}}).await?.try_collect().await
+    }
+
+    /// Marks messages as liked.
+    pub(crate) async fn like(&self, messages: &[MessageId]) -> Result<(), Error> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let which = doc! {"_id": {"$in": texts(messages)}};
+        self.messages.update_many(which, doc! {"$set": {"liked": true}}).await.map(drop)
+    }
+
+    /// Deletes all messages of these rooms, and counts them.
+    pub(crate) async fn erase(&self, rooms: &[RoomId]) -> Result<u64, Error> {
+        if rooms.is_empty() {
+            return Ok(0);
+        }
+        let deleted = self.messages.delete_many(doc! {"room_id": {"$in": texts(rooms)}}).await?;
+        Ok(deleted.deleted_count)
+    }
+
+    /// What comes after a place in a room, ascending.
+    pub(crate) async fn page(&self, room: RoomId, after: u64, limit: usize) -> Result<Vec<Message>, Error> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
+        let which = doc! {"room_id": room.to_string(), "seq": {"$gt": after}};
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.messages.find(which).sort(doc! {"seq": 1}).limit(limit).await?.try_collect().await
+    }
+
+    /// Every room that has messages.
+    pub(crate) async fn rooms_with_messages(&self) -> Result<Vec<RoomId>, Error> {
+        let pipeline = [
+            doc! {"$sort": {"room_id": -1, "seq": -1}},
+            doc! {"$group": {"_id": "$room_id", "last": {"$first": "$seq"}}},
+        ];
+        let found: Vec<OfRoom> = self.aggregate(pipeline).await?;
+        Ok(found.into_iter().map(|of| of.room).collect())
+    }
+
+    async fn aggregate<T: DeserializeOwned + Send + Sync + Unpin>(
+        &self,
+        pipeline: impl IntoIterator<Item = mongodb::bson::Document>,
+    ) -> Result<Vec<T>, Error> {
+        self.messages.aggregate(pipeline).with_type::<T>().await?.try_collect().await
+    }
+}
+
+fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
