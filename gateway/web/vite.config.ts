@@ -1,4 +1,4 @@
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 import { precompress } from "./build/precompress.ts";
 
 // `npm run dev` speaks with a gateway on the port that the local runner uses.
@@ -12,5 +12,6 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
+  test: { include: ["src/**/*.test.ts"] },
   server: { proxy: { "/auth": gateway, "/reports": gateway, "/socket.io": gateway } },
 });

@@ -65,6 +65,8 @@ export interface ServerEvents {
   message_liked: (like: { message_id: string; user_id: string }) => void;
   partner_starts_typing: () => void;
   partner_stops_typing: () => void;
+  /** Another connection speaks for this user now. */
+  replaced: () => void;
   room_ended: (end: { reason: "left" | "gone" }) => void;
 }
 

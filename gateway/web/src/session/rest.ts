@@ -1,5 +1,5 @@
 // The two REST calls of the page. Everything else goes over the socket.
-import type { Ack } from "../conversation/wire.ts";
+import { TOO_MANY, type Ack } from "../conversation/wire.ts";
 
 const UNREACHABLE: Ack<never> = { success: false, code: "unavailable" };
 
@@ -16,10 +16,15 @@ export function report(secret: string, reason: string): Promise<Ack> {
 async function call<T>(path: string, init: RequestInit): Promise<Ack<T>> {
   try {
     const response = await fetch(path, { ...init, signal: AbortSignal.timeout(8_000) });
-    const answer = (await response.json()) as Ack<T>;
-    if (answer.success || response.status < 500) return answer;
+    if (response.status >= 500) return UNREACHABLE;
+    if (response.status === 429) return { success: false, code: TOO_MANY, retry_after_ms: retryAfter(response) };
+    return (await response.json()) as Ack<T>;
   } catch {
     // No network, no server, or something between us that does not speak JSON.
+    return UNREACHABLE;
   }
-  return UNREACHABLE;
+}
+
+function retryAfter(response: Response): number {
+  return (Number(response.headers.get("retry-after")) || 1) * 1_000;
 }

@@ -6,17 +6,20 @@ import { forget, recall, remember } from "./memory.ts";
 import { newNonce } from "./nonce.ts";
 import { Outbox } from "./outbox.ts";
 import { newIdentity, report } from "./rest.ts";
-import { askForQueue, forwardEvents, like, openSocket, pause, sayGoodbye, type TalkSocket } from "./socket.ts";
+import { askForQueue, forwardEvents, like, openSocket, pause, sayGoodbye, UNAUTHORIZED, type ConnectError, type TalkSocket } from "./socket.ts";
 import { Typing } from "./typing.ts";
 
-/** Put out by the server this soon again: another tab speaks for us. */
-const CONTESTED_MS = 10_000;
+/** Put out by the server, which is closing down perhaps: another one takes us. */
+const ELSEWHERE_MS = 500;
+/** The server has us there already: what follows comes by itself. */
+const ALREADY = ["already_waiting", "in_room"];
+const TRY_AGAIN = [TOO_MANY, "unavailable", "outdated"];
 
 export class Session {
   #socket: TalkSocket | null = null;
   #secret: string | null = null;
   #wasInRoom = false;
-  #lastKick = -Infinity;
+  #replaced = false;
   readonly #outbox: Outbox;
   readonly #typing: Typing;
 
@@ -60,7 +63,7 @@ export class Session {
 
   /** Takes the conversation over from another tab. */
   continueHere(): void {
-    this.#lastKick = -Infinity;
+    this.#replaced = false;
     this.store.dispatch({ type: "link", link: "connecting" });
     this.#socket?.connect();
   }
@@ -109,7 +112,7 @@ export class Session {
       const answer = await newIdentity();
       if (!stillWanted()) return;
       if (answer.success && answer.data) return this.#connect(answer.data.secret);
-      if (answer.code !== TOO_MANY && answer.code !== "unavailable") return this.#refused();
+      if (!TRY_AGAIN.includes(answer.code ?? "")) return this.#refused();
       this.store.dispatch({ type: "link", link: "lost" });
       await pause(answer.retry_after_ms ?? 1_500);
     }
@@ -122,6 +125,7 @@ export class Session {
     forwardEvents(socket, this.store);
     socket.on("resumed", (snapshot) => this.#resumed(snapshot));
     socket.on("room_ended", ({ reason }) => this.#over(reason));
+    socket.on("replaced", () => (this.#replaced = true));
     socket.on("disconnect", (reason) => this.#disconnected(socket, reason));
     socket.on("connect_error", (error) => this.#notConnected(socket, error));
   }
@@ -146,8 +150,8 @@ export class Session {
     while (socket?.connected && wanted()) {
       const ack = await askForQueue(socket, this.store.state.wait?.queue ?? "talk");
       if (!wanted()) return;
-      if (ack.success) return this.store.dispatch({ type: "queued" });
-      if (ack.code !== TOO_MANY && ack.code !== "unavailable") return this.#refused();
+      if (ack.success || ALREADY.includes(ack.code ?? "")) return this.store.dispatch({ type: "queued" });
+      if (!TRY_AGAIN.includes(ack.code ?? "")) return this.#refused();
       await pause(ack.retry_after_ms);
     }
   }
@@ -163,20 +167,20 @@ export class Session {
   }
 
   #disconnected(socket: TalkSocket, reason: string): void {
+    // Two tabs with one secret would put each other out for ever: the older one asks first.
+    if (this.#replaced) return this.store.dispatch({ type: "link", link: "elsewhere" });
     this.store.dispatch({ type: "link", link: "lost" });
-    if (reason !== "io server disconnect") return;
-    // Two tabs with one secret would put each other out for ever: the second time, ask.
-    const contested = Date.now() - this.#lastKick < CONTESTED_MS;
-    this.#lastKick = Date.now();
-    if (contested) this.store.dispatch({ type: "link", link: "elsewhere" });
-    else setTimeout(() => this.#socket === socket && socket.connect(), 500);
+    if (reason === "io server disconnect") this.#connectAgain(socket, ELSEWHERE_MS);
   }
 
-  #notConnected(socket: TalkSocket, error: Error & { data?: { retry_after_ms?: number } }): void {
-    if (error.message === "unauthorized") return this.#unauthorized();
+  #notConnected(socket: TalkSocket, error: ConnectError): void {
+    if (error.message === UNAUTHORIZED) return this.#unauthorized();
     this.store.dispatch({ type: "link", link: "lost" });
-    if (socket.active) return;
-    setTimeout(() => this.#socket === socket && socket.connect(), error.data?.retry_after_ms ?? 2_000);
+    if (!socket.active) this.#connectAgain(socket, error.data?.retry_after_ms ?? ELSEWHERE_MS);
+  }
+
+  #connectAgain(socket: TalkSocket, after: number): void {
+    setTimeout(() => this.#socket === socket && socket.connect(), after);
   }
 
   // The secret is worth nothing any more: a new one, and from the start.
@@ -192,6 +196,7 @@ export class Session {
     this.#socket = null;
     this.#secret = null;
     this.#wasInRoom = false;
+    this.#replaced = false;
     this.#outbox.clear();
     this.#typing.forget();
     forget();

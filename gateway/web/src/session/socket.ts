@@ -6,6 +6,11 @@ import { TOO_MANY, type Ack } from "../conversation/wire.ts";
 
 export type TalkSocket = Socket<ServerEvents, ClientEvents>;
 
+/** How the gateway refuses a secret that it does not know. */
+export const UNAUTHORIZED = "unauthorized";
+
+export type ConnectError = Error & { data?: { retry_after_ms?: number } };
+
 /** `lastSeq` is asked on every connect; null while there is no room. */
 export function openSocket(secret: string, lastSeq: () => number | null): TalkSocket {
   return io({
