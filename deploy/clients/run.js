@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { stack } from './src/stack.js';
 
 const { gateways, stop } = await stack();
-const tests = spawn(process.execPath, ['--test', '--test-concurrency=1', ...process.argv.slice(2)], {
+const tests = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...process.argv.slice(2)], {
   cwd: import.meta.dirname,
   env: { ...process.env, TALK_URLS: gateways.join(',') },
   stdio: 'inherit',
