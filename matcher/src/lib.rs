@@ -1,1 +1,103 @@
-//! placeholder
+//! The matcher of *talk to me*: owns `users` and `rooms`, pairs people who wait, and keeps
+//! track of who is connected.
+//!
+//! ```text
+//! somebody queues
+//!   TALK_USERS ──▶ commands   decode; one user's commands one after the other
+//!              ──▶ apply      a step with the user ──▶ user (pure), users (MongoDB); the bell rings
+//!              ──▶ commands   reply, then acknowledge
+//! the bell, or every 3 s, in the matcher that holds the lease
+//!   tick       ──▶ matching   reads who waits ──▶ claims
+//!              ──▶ pairing    who with whom: pure
+//!              ──▶ claims     transactions: both still wait? then a room
+//!              ──▶ announce   Matched to both; marks the room as announced
+//! somebody leaves, or stays away
+//!   apply, sweep ──▶ ending   closes the room; RoomEnded to the chat-store; Ended to both; erases
+//! ```
+//!
+//! Any number of replicas apply commands; one of them ticks. Whatever a crash cuts off is done
+//! again: a command is delivered again and changes nothing twice, a room that was not announced
+//! or not finished is found by `sweep`. `reads` answers where somebody stands.
+//!
+//! | state of a user | offered as a match | goes on to |
+//! |---|---|---|
+//! | idle, or no document | no | waiting (queue) |
+//! | waiting | while connected | paired (tick), gone (leave, away too long) |
+//! | paired | no | waiting (the partner vanished before it began), gone (the room's end) |
+//! | gone | no | forgotten after 3 s; until then it recognises commands that come late |
+
+mod announce;
+mod apply;
+mod claims;
+mod commands;
+mod config;
+mod ending;
+mod gateways;
+mod matching;
+mod pairing;
+mod reads;
+mod rooms;
+mod store;
+mod sweep;
+mod tick;
+mod user;
+mod users;
+mod wake;
+
+pub use config::Config;
+
+use anyhow::Context as _;
+use proto::{bus::Bus, health, service};
+use rooms::Rooms;
+use std::sync::Arc;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+use users::Users;
+use wake::Wake;
+
+/// What everything here works with.
+struct Matcher {
+    config: Config,
+    bus: Bus,
+    users: Users,
+    rooms: Rooms,
+    claims: claims::Claims,
+    wake: Wake,
+}
+
+/// Runs a matcher until `shutdown`, and finishes what it has begun.
+///
+/// # Errors
+/// When NATS or MongoDB are not there at the start, or the health port is taken.
+pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let Some(connected) = shutdown.run_until_cancelled(connect(&config)).await else { return Ok(()) };
+    let (bus, store) = connected?;
+    health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
+    let wake = Wake::new(&bus);
+    let Store { users, rooms, claims, .. } = store;
+    let matcher = Arc::new(Matcher { config, bus, users, rooms, claims, wake });
+    tokio::try_join!(
+        commands::consume(&matcher, &shutdown),
+        tick::run(&matcher, &shutdown),
+        reads::serve(&matcher, &shutdown),
+        matcher.wake.listen(&shutdown),
+    )?;
+    matcher.bus.client.drain().await.context("draining NATS")
+}
+
+async fn connect(config: &Config) -> anyhow::Result<(Bus, Store)> {
+    tokio::try_join!(service::connect(&config.common, "matcher"), Store::connect(config))
+}
+
+fn ready(bus: &Bus, store: &Store) -> health::Ready {
+    let (bus, store) = (bus.clone(), store.clone());
+    Arc::new(move || {
+        let (bus, store) = (bus.clone(), store.clone());
+        Box::pin(async move {
+            if !bus.connected() {
+                return Err("no connection to NATS".to_owned());
+            }
+            store.ping().await.map_err(|_| "MongoDB does not answer".to_owned())
+        })
+    })
+}

@@ -230,7 +230,8 @@ pub enum Refusal {
 pub struct UserView {
     /// Who.
     pub user: UserId,
-    /// The connection that speaks for them; 0 when there never was one.
+    /// The connection that speaks for them; 0 when there is none. Whoever holds a connection and
+    /// reads another number here has to connect it again: nobody without one is matched.
     pub epoch: u64,
     /// The last room sequence that an earlier connection had been sent.
     pub seen: u64,

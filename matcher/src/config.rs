@@ -1,0 +1,70 @@
+//! What the matcher is told, by flags or by the environment. Nothing else reads either.
+
+use clap::Parser;
+use proto::service::{Common, ServiceConfig};
+use std::time::Duration;
+
+/// Pairs people who wait, and owns users and rooms.
+///
+/// Durations are written like `3s`, `500ms` or `24h`.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Config {
+    /// What all services are told.
+    #[command(flatten)]
+    pub common: Common,
+    /// Where MongoDB is, a replica set, since pairing needs transactions.
+    #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
+    pub mongodb_uri: String,
+    /// The database that holds `users` and `rooms`.
+    #[arg(long, env = "MONGODB_DATABASE", default_value = "talk")]
+    pub mongodb_database: String,
+    /// How often to look for people to pair when nothing wakes the matcher earlier.
+    #[arg(long, env = "MATCH_INTERVAL", default_value = "3s", value_parser = humantime::parse_duration)]
+    pub match_interval: Duration,
+    /// How long somebody waits in vent or listen before they are moved to talk.
+    #[arg(long, env = "FALLBACK_AFTER", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub fallback_after: Duration,
+    /// How long the two of a new room have to enter it; then it is dissolved.
+    #[arg(long, env = "JOIN_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration)]
+    pub join_timeout: Duration,
+    /// How long somebody may be without a connection before they are removed.
+    #[arg(long, env = "RESUME_WINDOW", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub resume_window: Duration,
+    /// How long a partner is not told that a draining gateway let a connection go.
+    #[arg(long, env = "DRAIN_GRACE", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub drain_grace: Duration,
+    /// How long a gateway's lease may be missing before its connections count as lost. Comes
+    /// on top of the lease's own time to live.
+    #[arg(long, env = "GATEWAY_GRACE", default_value = "6s", value_parser = humantime::parse_duration)]
+    pub gateway_grace: Duration,
+    /// How long MongoDB keeps users and rooms that no matcher has touched: the backstop of
+    /// erasure. Refreshed while somebody is connected.
+    #[arg(long, env = "ROOM_TTL", default_value = "24h", value_parser = humantime::parse_duration)]
+    pub room_ttl: Duration,
+    /// How long the ticking matcher's lease lives, in whole seconds; renewed at a third of it.
+    #[arg(long, env = "TICK_LEASE", default_value = "3s", value_parser = humantime::parse_duration)]
+    pub tick_lease: Duration,
+}
+
+impl ServiceConfig for Config {
+    fn common(&self) -> &Common {
+        &self.common
+    }
+}
+
+/// Milliseconds, as MongoDB and the bus count them.
+pub(crate) fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_flags_are_well_formed() {
+        Config::command().debug_assert();
+    }
+}

@@ -1,0 +1,96 @@
+//! Which gateways are dead: a lease that has been missing for the whole grace, in looks that
+//! followed closely on one another. `sweep` looks and takes the consequences.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+/// What the looks until now have found.
+pub(crate) struct Gateways {
+    grace: Duration,
+    missing: BTreeMap<String, Instant>,
+    last_look: Option<Instant>,
+}
+
+impl Gateways {
+    pub(crate) fn new(grace: Duration) -> Self {
+        Self { grace, missing: BTreeMap::new(), last_look: None }
+    }
+
+    /// A look failed: nobody knows who lives, so that everybody's grace begins anew.
+    pub(crate) fn forget(&mut self) {
+        self.missing.clear();
+        self.last_look = None;
+    }
+
+    /// Takes in a look: of those in use, which have been missing for longer than the grace?
+    pub(crate) fn dead(&mut self, now: Instant, in_use: Vec<String>, alive: &BTreeSet<String>) -> Vec<String> {
+        // This process or NATS stood still: the gateways may have had no way to renew.
+        if self.last_look.is_some_and(|last| now - last > self.grace / 2) {
+            self.forget();
+        }
+        self.last_look = Some(now);
+        let missing = in_use.into_iter().filter(|gateway| !alive.contains(gateway));
+        let since = std::mem::take(&mut self.missing);
+        self.missing = missing.map(|gateway| (gateway.clone(), *since.get(&gateway).unwrap_or(&now))).collect();
+        self.missing
+            .iter()
+            .filter(|(_, since)| now - **since >= self.grace)
+            .map(|(gateway, _)| gateway.clone())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(6);
+
+    /// Looks once a second for gateway `a`; `true` where its lease was there.
+    fn looks(gateways: &mut Gateways, start: Instant, from: u64, found: &[bool]) -> Vec<bool> {
+        let look = |(n, alive): (u64, &bool)| {
+            let alive = if *alive { BTreeSet::from(["a".to_owned()]) } else { BTreeSet::new() };
+            !gateways.dead(start + Duration::from_secs(n), vec!["a".to_owned()], &alive).is_empty()
+        };
+        (from..).zip(found).map(look).collect()
+    }
+
+    #[test]
+    fn a_gateway_is_dead_once_its_lease_was_missing_for_the_grace() {
+        let found = looks(
+            &mut Gateways::new(GRACE),
+            Instant::now(),
+            0,
+            &[true, false, false, false, false, false, false, false],
+        );
+        assert_eq!(found, [false, false, false, false, false, false, false, true]);
+    }
+
+    #[test]
+    fn a_gateway_that_renews_in_between_lives() {
+        let found = looks(
+            &mut Gateways::new(GRACE),
+            Instant::now(),
+            0,
+            &[false, false, false, false, true, false, false, false],
+        );
+        assert!(found.iter().all(|dead| !dead));
+    }
+
+    #[test]
+    fn after_a_failed_look_the_grace_begins_anew() {
+        let (mut gateways, start) = (Gateways::new(GRACE), Instant::now());
+        looks(&mut gateways, start, 0, &[false; 5]);
+        gateways.forget();
+        assert_eq!(looks(&mut gateways, start, 6, &[false; 3]), [false; 3]);
+    }
+
+    #[test]
+    fn after_a_standstill_the_grace_begins_anew() {
+        let (mut gateways, start) = (Gateways::new(GRACE), Instant::now());
+        looks(&mut gateways, start, 0, &[false; 5]);
+        assert_eq!(looks(&mut gateways, start, 20, &[false; 3]), [false; 3]);
+    }
+}

@@ -1,0 +1,101 @@
+//! What time alone changes: connections that did not come back, gateways that died, rooms that
+//! nobody entered, work that a crash cut off.
+
+use crate::{Matcher, config::ms, gateways::Gateways, user::TOMBSTONE};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use proto::{UserId, bus::now_ms, commands::Loss, events::EndReason, lease};
+use std::time::{Duration, Instant};
+
+/// How often to sweep: with the tombstones' 3 s, everything is erased within 5 s.
+pub(crate) const EVERY: Duration = Duration::from_secs(1);
+
+/// A closed room is left alone for so long: whoever closed it is finishing it.
+const FINISHING_MS: i64 = 1000;
+
+/// How many users or rooms are changed beside each other.
+const BESIDE: usize = 32;
+
+impl Matcher {
+    /// Sweeps once.
+    pub(crate) async fn sweep(&self, gateways: &mut Gateways) -> anyhow::Result<()> {
+        self.finish_closed_rooms().await?;
+        self.announce_again().await?;
+        self.dissolve_rooms_not_entered().await?;
+        self.tell_partners_of_drained().await?;
+        self.disconnect_dead_gateways(gateways).await?;
+        self.remove_gone().await?;
+        self.users.forget_erased_before(now_ms() - ms(TOMBSTONE)).await?;
+        self.put_off_backstop().await
+    }
+
+    async fn finish_closed_rooms(&self) -> anyhow::Result<()> {
+        let closed = self.rooms.closed_before(now_ms() - FINISHING_MS).await?;
+        each(closed, async |room| self.finish(&room).await).await
+    }
+
+    /// Who joined goes back to the queue, who did not is removed.
+    async fn dissolve_rooms_not_entered(&self) -> anyhow::Result<()> {
+        let too_old = now_ms() - ms(self.config.join_timeout);
+        each(self.rooms.not_begun(too_old, i64::MAX).await?, async |room| {
+            let joined = room.members.iter().filter(|member| member.joined).map(|member| member.user);
+            if self.close(&room, EndReason::Gone, joined.collect()).await? {
+                metrics::counter!("talk_rooms_not_entered_total").increment(1);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn tell_partners_of_drained(&self) -> anyhow::Result<()> {
+        let now = now_ms();
+        for user in self.users.with_partner_to_tell(now).await? {
+            let user = self.users.change(user.id, |user| user.partner_hears(now)).await?.after;
+            self.partner_hears(&user).await?;
+        }
+        Ok(())
+    }
+
+    async fn disconnect_dead_gateways(&self, gateways: &mut Gateways) -> anyhow::Result<()> {
+        let in_use = self.users.gateways().await?;
+        let alive = match lease::live_gateways(&self.bus).await {
+            Ok(alive) => alive,
+            Err(error) => {
+                gateways.forget();
+                return Err(error);
+            }
+        };
+        for gateway in gateways.dead(Instant::now(), in_use, &alive) {
+            let lost = self.users.on_gateway(&gateway).await?;
+            tracing::warn!(gateway, connections = lost.len(), "a gateway is dead");
+            // The epoch protects whoever has come back elsewhere.
+            each(lost, async |user| self.disconnect(user.id, user.epoch, None, Loss::Lost).await.map(drop)).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_gone(&self) -> anyhow::Result<()> {
+        let since = now_ms() - ms(self.config.resume_window);
+        each(self.users.away_since(since).await?, async |user| self.remove(user.id, since).await).await
+    }
+
+    async fn remove(&self, user: UserId, away_since: i64) -> anyhow::Result<()> {
+        let user = self.users.change(user, |user| user.expire(away_since, now_ms())).await?.after;
+        match user.room {
+            Some(room) if user.is_away_since(away_since) => self.end(room, user.id, EndReason::Gone).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn put_off_backstop(&self) -> anyhow::Result<()> {
+        let rooms = self.users.put_off_backstop().await?;
+        if !rooms.is_empty() {
+            self.rooms.put_off_backstop(&rooms).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Many beside each other, since each waits for the journal.
+async fn each<T>(all: Vec<T>, step: impl AsyncFn(T) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    stream::iter(all).map(|one| step(one)).buffer_unordered(BESIDE).try_collect().await
+}

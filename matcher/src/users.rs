@@ -1,0 +1,169 @@
+//! The collection `users`: read and written here and, for pairs, in `claims`. Every write of a
+//! single user is made on the revision that was read, or is made anew.
+
+use crate::user::{Changed, State, User};
+use futures_util::TryStreamExt as _;
+use mongodb::{
+    Collection, Database, IndexModel,
+    bson::{Bson, DateTime, Document, doc},
+    error::{Error, ErrorKind, Result, WriteFailure},
+    options::IndexOptions,
+};
+use proto::{RoomId, UserId};
+use std::{convert::Infallible, time::Duration};
+
+/// MongoDB's code for a key that is there already.
+const DUPLICATE_KEY: i32 = 11000;
+
+/// The collection `users`.
+#[derive(Clone)]
+pub(crate) struct Users {
+    users: Collection<User>,
+    ttl: Duration,
+}
+
+/// A user before and after a step; the same when nothing was to be written.
+pub(crate) struct Step {
+    pub(crate) before: User,
+    pub(crate) after: User,
+}
+
+impl Users {
+    pub(crate) const NAME: &'static str = "users";
+
+    pub(crate) fn new(database: &Database, ttl: Duration) -> Self {
+        Self { users: database.collection(Self::NAME), ttl }
+    }
+
+    /// All indexes of the collection.
+    pub(crate) async fn create_indexes(&self) -> Result<()> {
+        let index = |keys: Document, options: IndexOptions| IndexModel::builder().keys(keys).options(options).build();
+        let of = |filter: Document| IndexOptions::builder().partial_filter_expression(filter).build();
+        let sparse = IndexOptions::builder().sparse(true).build();
+        let ttl = IndexOptions::builder().expire_after(Duration::ZERO).build();
+        self.users
+            .create_indexes([
+                // Who waits, longest first.
+                index(doc! { "connected": 1, "queued_at": 1, "acted": 1 }, of(doc! { "state": "waiting" })),
+                // Who is away too long.
+                index(doc! { "gone_at": 1 }, of(doc! { "connected": false })),
+                // Who is connected to a gateway, and to which gateways anybody is.
+                index(doc! { "gateway": 1 }, of(doc! { "connected": true })),
+                // Which erased users may be forgotten.
+                index(doc! { "erased_at": 1 }, of(doc! { "state": "gone" })),
+                // Whose partner is to be told of a drained connection.
+                index(doc! { "tell_partner_at": 1 }, sparse),
+                // The backstop.
+                index(doc! { "expires_at": 1 }, ttl),
+            ])
+            .await?;
+        Ok(())
+    }
+
+    /// One user; somebody without a document is absent.
+    pub(crate) async fn get(&self, id: UserId) -> Result<User> {
+        let found = self.users.find_one(doc! { "_id": id.to_string() }).await?;
+        Ok(found.unwrap_or_else(|| User::absent(id)))
+    }
+
+    /// Takes a step with one user, on the newest document.
+    pub(crate) async fn step<R>(
+        &self,
+        id: UserId,
+        step: impl Fn(&mut User) -> std::result::Result<Changed, R>,
+    ) -> Result<std::result::Result<Step, R>> {
+        loop {
+            let before = self.get(id).await?;
+            let mut after = before.clone();
+            match step(&mut after) {
+                Err(refusal) => return Ok(Err(refusal)),
+                Ok(false) => return Ok(Ok(Step { after: before.clone(), before })),
+                Ok(true) => {}
+            }
+            after.revision += 1;
+            after.expires_at = self.expiry();
+            if self.save(before.revision, &after).await? {
+                return Ok(Ok(Step { before, after }));
+            }
+        }
+    }
+
+    /// Takes a step that cannot be refused.
+    pub(crate) async fn change(&self, id: UserId, step: impl Fn(&mut User) -> Changed) -> Result<Step> {
+        match self.step(id, |user| Ok::<_, Infallible>(step(user))).await? {
+            Ok(step) => Ok(step),
+            Err(never) => match never {},
+        }
+    }
+
+    /// False if somebody else has written in between.
+    async fn save(&self, revision: i64, user: &User) -> Result<bool> {
+        if revision == 0 {
+            return match self.users.insert_one(user).await {
+                Ok(_) => Ok(true),
+                Err(error) if is_duplicate(&error) => Ok(false),
+                Err(error) => Err(error),
+            };
+        }
+        let read = doc! { "_id": user.id.to_string(), "revision": revision };
+        Ok(self.users.replace_one(read, user).await?.matched_count == 1)
+    }
+
+    fn expiry(&self) -> DateTime {
+        DateTime::from_system_time(std::time::SystemTime::now() + self.ttl)
+    }
+
+    /// Who has been without a connection since before then, and is not erased.
+    pub(crate) async fn away_since(&self, then: i64) -> Result<Vec<User>> {
+        self.all(doc! { "connected": false, "gone_at": { "$lte": then } }).await
+    }
+
+    /// Whose partner is to be told of a drained connection by now.
+    pub(crate) async fn with_partner_to_tell(&self, now: i64) -> Result<Vec<User>> {
+        self.all(doc! { "tell_partner_at": { "$lte": now } }).await
+    }
+
+    /// Who is connected to this gateway.
+    pub(crate) async fn on_gateway(&self, gateway: &str) -> Result<Vec<User>> {
+        self.all(doc! { "connected": true, "gateway": gateway }).await
+    }
+
+    /// Gateways that anybody is connected to.
+    pub(crate) async fn gateways(&self) -> Result<Vec<String>> {
+        let found = self.users.distinct("gateway", doc! { "connected": true }).await?;
+        Ok(found.into_iter().filter_map(|gateway| gateway.as_str().map(ToOwned::to_owned)).collect())
+    }
+
+    /// Forgets those who were erased before then.
+    pub(crate) async fn forget_erased_before(&self, then: i64) -> Result<u64> {
+        let erased = doc! { "state": "gone", "erased_at": { "$lte": then } };
+        Ok(self.users.delete_many(erased).await?.deleted_count)
+    }
+
+    /// Puts the backstop off for those who are connected and near it, and says in which rooms
+    /// they are.
+    pub(crate) async fn put_off_backstop(&self) -> Result<Vec<RoomId>> {
+        let soon = DateTime::from_system_time(std::time::SystemTime::now() + self.ttl / 2);
+        let near = self.all(doc! { "expires_at": { "$lt": soon }, "connected": true }).await?;
+        let ids: Vec<Bson> = near.iter().map(|user| user.id.to_string().into()).collect();
+        if !ids.is_empty() {
+            let later = doc! { "$set": { "expires_at": self.expiry() } };
+            self.users.update_many(doc! { "_id": { "$in": ids }, "connected": true }, later).await?;
+        }
+        Ok(near.into_iter().filter(|user| user.state == State::Paired).filter_map(|user| user.room).collect())
+    }
+
+    async fn all(&self, filter: Document) -> Result<Vec<User>> {
+        self.users.find(filter).await?.try_collect().await
+    }
+}
+
+/// A unique index refused the write.
+pub(crate) fn is_duplicate(error: &Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY,
+        ErrorKind::InsertMany(insert) => insert.write_errors.iter().flatten().any(|write| write.code == DUPLICATE_KEY),
+        ErrorKind::Command(command) => command.code == DUPLICATE_KEY,
+        _ => false,
+    }
+}
