@@ -57,8 +57,8 @@ mod tests {
 
     #[test]
     fn missing_deliveries_are_noticed() {
-        type Batch = &'static [(u64, u64, i64)];
-        let cases: [(&str, &[Batch], &[Option<u64>]); 7] = [
+        type Case = (&'static str, &'static [&'static [(u64, u64, i64)]], &'static [Option<u64>]);
+        let cases: [Case; 7] = [
             ("the first batch of a process", &[&[(1, 10, 1), (2, 11, 1)]], &[Some(10)]),
             ("an unbroken row", &[&[(5, 10, 1)], &[(6, 11, 1), (7, 15, 1)]], &[Some(10), None]),
             ("a command that comes again, to the same process", &[&[(5, 10, 1)], &[(6, 10, 2)]], &[Some(10), None]),

@@ -13,10 +13,7 @@ use crate::{
     store::{Key, Store},
 };
 use proto::{Message, MessageId};
-use std::{
-    collections::{HashMap, HashSet},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::collections::{HashMap, HashSet};
 
 /// How often MongoDB may refuse one message before it is given up.
 const REFUSALS: u32 = 4;
@@ -70,7 +67,7 @@ impl Sequence {
 
     /// Messages that are neither stored nor given up, each once, in the next free places.
     fn number(&self, rooms: &Rooms, sent: &[Sent<'_>], placed: &Placed) -> Vec<Message> {
-        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let timestamp = now_s();
         let mut last = HashMap::new();
         let mut seen = HashSet::new();
         let wanted = |sent: &&Sent<'_>| !placed.contains_key(&sent.key) && !self.given_up(&sent.key);
@@ -108,6 +105,13 @@ impl Sequence {
     pub(crate) fn done(&mut self) {
         self.refusals.clear();
     }
+}
+
+/// Seconds since 1970, in whole milliseconds: with more digits JSON and back is another number,
+/// and one message would have two answers.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds stay below 2^53 for some time")]
+fn now_s() -> f64 {
+    proto::bus::now_ms() as f64 / 1000.0
 }
 
 async fn stored(store: &Store, sent: &[Sent<'_>]) -> Result<Placed, ApplyError> {

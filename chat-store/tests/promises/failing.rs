@@ -1,0 +1,80 @@
+//! Bad commands, and a MongoDB that is away.
+
+use crate::world::{World, dense, message, nonces, ok};
+use futures_util::future::join_all;
+use mongodb::bson::doc;
+use proto::{Message, Refusal, Reply, RoomCommand, streams, subjects};
+use servers::{Mongo, MongoOptions};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_cannot_be_decoded_goes_to_the_dead_letters_and_the_rest_goes_on() {
+    let world = World::new().await;
+    let _replica = world.start(&[]);
+    let room = world.room().await;
+    let subject = subjects::room_command(&message(room, room.members[0], ""));
+    world.bus.js.publish(subject.clone(), "{\"v\":9}".into()).await.expect("sent").await.expect("in the stream");
+
+    world.say(room, room.members[0], "good").await;
+
+    assert_eq!(nonces(&world.stored(room).await), ["good"]);
+    let dead = world.held(streams::DEAD).await;
+    assert_eq!(dead.keys().collect::<Vec<_>>(), [subjects::dead_letter(&subject).as_str()]);
+    world.eventually("all is acknowledged", async || world.held(streams::MESSAGES).await.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_mongodb_refuses_is_refused_and_the_rest_goes_on_without_a_gap() {
+    let world = World::new().await;
+    let room = world.room().await;
+    let author = room.members[0];
+    let replica = world.start(&[]);
+    world.say(room, author, "1").await;
+    replica.stop().await;
+    let picky = doc! {"collMod": "messages", "validator": {"nonce": {"$ne": "poison"}}};
+    world.database.run_command(picky).await.expect("a validator");
+
+    let asked = ["2", "poison", "3"].map(|nonce| message(room, author, nonce));
+    let asked = join_all(asked.iter().map(|command| world.asking::<Message>(command))).await;
+    let _replica = world.start(&[]);
+    let answers = join_all(asked).await;
+
+    let places: Vec<Option<u64>> = answers
+        .iter()
+        .map(|answer| match answer {
+            Reply::Ok(message) => Some(message.seq),
+            Reply::Refused(refusal) => {
+                assert_eq!(*refusal, Refusal::Failed);
+                None
+            }
+        })
+        .collect();
+    assert_eq!(places, [Some(2), None, Some(3)]);
+    dense(&world.stored(room).await);
+    assert_eq!(world.held(streams::DEAD).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_wait_in_order_while_mongodb_is_away() {
+    let mongo = Mongo::start(MongoOptions::default()).await.expect("a mongod");
+    let world = World::with(&mongo).await;
+    let _replicas = [world.start(&[]), world.start(&[])];
+    let (room, ended) = (world.room().await, world.room().await);
+    let author = room.members[0];
+    world.say(room, author, "0").await;
+    world.say(ended, ended.members[0], "0").await;
+    world.close(ended).await;
+
+    mongo.kill().await;
+    let waiting: Vec<RoomCommand> = (1..8).map(|number| message(room, author, &number.to_string())).collect();
+    let mut asked = Vec::new();
+    for command in &waiting {
+        asked.push(world.asking::<Message>(command).await);
+    }
+    world.publish(&RoomCommand::RoomEnded { room: ended.id }).await;
+    mongo.restart().await.expect("it is back");
+
+    let places: Vec<u64> = join_all(asked).await.into_iter().map(|answer| ok(answer).seq).collect();
+    assert_eq!(places, (2..9).collect::<Vec<_>>());
+    dense(&world.stored(room).await);
+    world.eventually("the other room is erased", async || world.stored(ended).await.is_empty()).await;
+}

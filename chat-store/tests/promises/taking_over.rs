@@ -1,0 +1,95 @@
+//! A partition changes hands, with commands that its last consumer did not acknowledge.
+
+use crate::world::{World, dense, message, nonces, ok};
+use async_nats::jetstream::{self, AckKind};
+use futures_util::StreamExt as _;
+use proto::{Message, streams, subjects};
+use std::time::{Duration, Instant};
+
+/// Takes commands of a partition as a chat-store does, which then hangs.
+async fn take(world: &World, partition: u32, count: usize) -> Vec<jetstream::Message> {
+    let consumer = streams::partition_consumer(&world.bus.js, partition).await.expect("a consumer");
+    let stream = consumer.stream().group(streams::PINNED_GROUP).expires(streams::PULL_EXPIRES);
+    let messages = stream.max_messages_per_batch(count).messages().await.expect("pulling");
+    messages.take(count).map(|message| message.expect("a command")).collect().await
+}
+
+/// Keeps the server from delivering them again.
+async fn keep(messages: &[jetstream::Message]) -> std::convert::Infallible {
+    let mut ticks = tokio::time::interval(Duration::from_millis(500));
+    loop {
+        ticks.tick().await;
+        for message in messages {
+            message.ack_with(AckKind::Progress).await.expect("sent");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hanging_chat_store_holds_goes_before_what_is_younger() {
+    let world = World::new().await;
+    let room = world.room().await;
+    let [author, partner] = room.members;
+    let old = world.asking::<Message>(&message(room, author, "1")).await;
+    for nonce in ["2", "3"] {
+        world.publish(&message(room, author, nonce)).await;
+    }
+    let held = take(&world, subjects::partition(room.id), 3).await;
+    let mut told = world.listen(partner).await;
+    world.publish(&message(room, author, "4")).await;
+
+    let work = async {
+        let _replica = world.start(&[]);
+        let young = world.say(room, author, "5").await;
+        assert_eq!(young.seq, 5);
+        assert_eq!(ok(old.await).seq, 1, "it is answered too, without a redelivery");
+    };
+    tokio::select! {
+        () = work => {}
+        never = keep(&held) => match never {},
+    }
+
+    let stored = world.stored(room).await;
+    dense(&stored);
+    assert_eq!(nonces(&stored), ["1", "2", "3", "4", "5"]);
+    for expected in stored {
+        assert_eq!(told.message().await, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_chat_store_held_is_delivered_again_and_stays_one_message() {
+    let world = World::new().await;
+    let room = world.room().await;
+    let author = room.members[0];
+    let asked = world.asking::<Message>(&message(room, author, "1")).await;
+    drop(take(&world, subjects::partition(room.id), 1).await);
+
+    let _replica = world.start(&[]);
+    let stored = ok(asked.await);
+    assert_eq!(world.stored(room).await, [stored]);
+    world.eventually("all is acknowledged", async || world.held(streams::MESSAGES).await.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_store_that_stops_hands_its_partitions_over_at_once() {
+    let world = World::new().await;
+    let first = world.start(&[]);
+    let room = world.room().await;
+    let author = room.members[0];
+    world.say(room, author, "1").await;
+    let _second = world.start(&[]);
+    // The second one is up once it answers what the first one cannot.
+    let others = (0..subjects::PARTITIONS).filter(|partition| *partition != subjects::partition(room.id));
+    for partition in others {
+        let room = world.room_in(partition).await;
+        world.say(room, room.members[0], "x").await;
+    }
+
+    first.stop().await;
+    let stopped = Instant::now();
+    world.say(room, author, "2").await;
+    let waited = stopped.elapsed();
+    assert!(waited < streams::PINNED_TIMEOUT / 2, "{waited:?}");
+    assert_eq!(nonces(&world.stored(room).await), ["1", "2"]);
+}

@@ -1,0 +1,221 @@
+//! A bus and a database of a test's own, with rooms as the matcher would have written them.
+
+use chat_store::Config;
+use clap::Parser as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use mongodb::{
+    Client, Collection, Database,
+    bson::{Document, doc},
+};
+use proto::{
+    CommandId, Live, Message, MessageId, Reply, RoomCommand, RoomId, UserId,
+    bus::Bus,
+    commands::Liked,
+    events::{History, HistoryRequest},
+    streams, subjects,
+};
+use serde::de::DeserializeOwned;
+use servers::{Mongo, Nats, NatsOptions, shared_mongo};
+use std::{collections::BTreeMap, time::Duration};
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Longer than everything that may happen in between; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) struct World {
+    pub(crate) nats: Nats,
+    pub(crate) bus: Bus,
+    pub(crate) database: Database,
+    uri: String,
+}
+
+/// A room of two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) id: RoomId,
+    pub(crate) members: [UserId; 2],
+}
+
+/// A chat-store in this process.
+pub(crate) struct Replica {
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) running: JoinHandle<anyhow::Result<()>>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(shared_mongo().await.expect("a mongod")).await
+    }
+
+    pub(crate) async fn with(mongo: &Mongo) -> Self {
+        let nats = Nats::start(NatsOptions::default()).await.expect("a nats-server");
+        let client = async_nats::connect(nats.url()).await.expect("a connection");
+        let bus = Bus::new(client);
+        streams::declare(&bus.js, 1).await.expect("streams");
+        let database = Client::with_uri_str(mongo.url()).await.expect("a client").database(&mongo.fresh_database());
+        Self { nats, bus, database, uri: mongo.url() }
+    }
+
+    pub(crate) fn config(&self, more: &[&str]) -> Config {
+        let (nats, database) = (self.nats.url(), self.database.name());
+        let args = ["chat-store", "--nats-url", &nats, "--mongodb-uri", &self.uri, "--mongodb-database", database];
+        Config::parse_from(args.iter().chain(&["--health-addr", "127.0.0.1:0"]).chain(more))
+    }
+
+    pub(crate) fn start(&self, more: &[&str]) -> Replica {
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(chat_store::run(self.config(more), shutdown.clone()));
+        Replica { shutdown, running }
+    }
+
+    pub(crate) async fn room(&self) -> Room {
+        let room = Room { id: RoomId::new(), members: [UserId::new(), UserId::new()] };
+        let member =
+            |user: UserId| doc! {"user": user.to_string(), "queue": "talk", "queued_at": 0_i64, "joined": true};
+        let members: Vec<Document> = room.members.iter().map(|user| member(*user)).collect();
+        let written = doc! {"_id": room.id.to_string(), "members": members, "open": true, "begun": true};
+        self.rooms().insert_one(written).await.expect("a room");
+        room
+    }
+
+    /// Rooms of one partition.
+    pub(crate) async fn room_in(&self, partition: u32) -> Room {
+        loop {
+            let room = self.room().await;
+            if subjects::partition(room.id) == partition {
+                return room;
+            }
+        }
+    }
+
+    pub(crate) async fn close(&self, room: Room) {
+        let which = doc! {"_id": room.id.to_string()};
+        self.rooms().update_one(which, doc! {"$set": {"open": false}}).await.expect("closed");
+    }
+
+    fn rooms(&self) -> Collection<Document> {
+        self.database.collection("rooms")
+    }
+
+    /// The stored messages of a room by their places.
+    pub(crate) async fn stored(&self, room: Room) -> Vec<Message> {
+        self.find(doc! {"room_id": room.id.to_string()}).await
+    }
+
+    /// All stored messages.
+    pub(crate) async fn all_stored(&self) -> Vec<Message> {
+        self.find(doc! {}).await
+    }
+
+    async fn find(&self, which: Document) -> Vec<Message> {
+        let messages = self.database.collection::<Message>("messages");
+        messages.find(which).sort(doc! {"seq": 1}).await.expect("found").try_collect().await.expect("messages")
+    }
+
+    /// Publishes a command, and waits until the stream has it.
+    pub(crate) async fn publish(&self, command: &RoomCommand) -> u64 {
+        let sent = self.bus.command(CommandId::new(), command, None).await.expect("sent");
+        sent.await.expect("stored in the stream").sequence
+    }
+
+    /// Asks, and answers what waits for the answer.
+    pub(crate) async fn asking<T: DeserializeOwned>(
+        &self,
+        command: &RoomCommand,
+    ) -> impl Future<Output = Reply<T>> + use<T> {
+        let inbox = self.bus.client.new_inbox();
+        let mut answers = self.bus.client.subscribe(inbox.clone()).await.expect("subscribed");
+        let sent = self.bus.command(CommandId::new(), command, Some(&inbox.into())).await.expect("sent");
+        sent.await.expect("stored in the stream");
+        async move {
+            let answer = timeout(PATIENCE, answers.next()).await.expect("an answer in time").expect("an answer");
+            serde_json::from_slice(&answer.payload).expect("a reply")
+        }
+    }
+
+    pub(crate) async fn ask<T: DeserializeOwned>(&self, command: &RoomCommand) -> Reply<T> {
+        self.asking(command).await.await
+    }
+
+    pub(crate) async fn say(&self, room: Room, author: UserId, nonce: &str) -> Message {
+        ok(self.ask(&message(room, author, nonce)).await)
+    }
+
+    pub(crate) async fn like(&self, room: Room, user: UserId, message: MessageId) -> Reply<Liked> {
+        self.ask(&RoomCommand::MessageLiked { room: room.id, user, message }).await
+    }
+
+    pub(crate) async fn history(&self, room: Room, user: UserId, after_seq: u64) -> Reply<History> {
+        let asked = HistoryRequest { user, after_seq };
+        self.bus.request(subjects::read_history(room.id), &asked).await.expect("an answer")
+    }
+
+    /// What is told to a user from now on.
+    pub(crate) async fn listen(&self, user: UserId) -> Told {
+        Told(self.bus.client.subscribe(subjects::live_of(user)).await.expect("subscribed"))
+    }
+
+    /// What a stream holds of each subject.
+    pub(crate) async fn held(&self, stream: &str) -> BTreeMap<String, usize> {
+        let stream = self.bus.js.get_stream(stream).await.expect("the stream");
+        stream.info_with_subjects(">").await.expect("its subjects").try_collect().await.expect("all subjects")
+    }
+
+    /// Looks until it is so: the server has no signal for what this asks.
+    pub(crate) async fn eventually(&self, what: &str, mut so: impl AsyncFnMut() -> bool) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(20));
+        let looked = timeout(PATIENCE, async {
+            while !so().await {
+                ticks.tick().await;
+            }
+        });
+        looked.await.unwrap_or_else(|_| panic!("never so: {what}"));
+    }
+}
+
+/// What is told to one user.
+pub(crate) struct Told(async_nats::Subscriber);
+
+impl Told {
+    pub(crate) async fn next(&mut self) -> Live {
+        let told = timeout(PATIENCE, self.0.next()).await.expect("an event in time").expect("an event");
+        serde_json::from_slice(&told.payload).expect("a live event")
+    }
+
+    pub(crate) async fn message(&mut self) -> Message {
+        match self.next().await {
+            Live::Message(message) => message,
+            other => panic!("told {other:?}"),
+        }
+    }
+}
+
+impl Replica {
+    /// Ends it like a drain does.
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        timeout(PATIENCE, self.running).await.expect("it stops").expect("no panic").expect("no failure");
+    }
+}
+
+pub(crate) fn message(room: Room, author: UserId, nonce: &str) -> RoomCommand {
+    RoomCommand::MessageSent { room: room.id, author, nonce: nonce.to_owned(), content: format!("text {nonce}") }
+}
+
+pub(crate) fn ok<T: std::fmt::Debug>(reply: Reply<T>) -> T {
+    match reply {
+        Reply::Ok(answer) => answer,
+        refused @ Reply::Refused(_) => panic!("{refused:?}"),
+    }
+}
+
+pub(crate) fn nonces(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|message| message.nonce.as_str()).collect()
+}
+
+/// The places of a room's messages have to be 1, 2, 3, …
+pub(crate) fn dense(messages: &[Message]) {
+    let places: Vec<u64> = messages.iter().map(|message| message.seq).collect();
+    assert_eq!(places, (1..=messages.len() as u64).collect::<Vec<_>>(), "places without gaps");
+}
