@@ -12,7 +12,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_service(kind: Kind, _args: impl Iterator<Item = OsString>) -> ExitCode {
-    eprintln!("the {} is not built yet", kind.name());
-    ExitCode::FAILURE
+fn run_service(kind: Kind, args: impl Iterator<Item = OsString>) -> ExitCode {
+    match kind {
+        Kind::Gateway => proto::service::main(args, gateway::run),
+        Kind::Matcher => proto::service::main(args, matcher::run),
+        Kind::ChatStore => proto::service::main(args, chat_store::run),
+    }
 }

@@ -12,6 +12,8 @@
 //! Tests share one mongod for each test process ([`shared_mongo`], with [`Mongo::fresh_database`]) and
 //! start a nats-server each ([`Nats::start`] takes a few hundredths of a second).
 
+#![expect(clippy::disallowed_methods, reason = "the variables of a developer's machine; services have a Config")]
+
 mod binary;
 mod mongo;
 mod nats;
