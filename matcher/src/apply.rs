@@ -3,6 +3,8 @@
 
 use crate::{
     Matcher,
+    config::ms,
+    connection::Gone,
     rooms::Room,
     user::{Stamp, State, User},
 };
@@ -11,8 +13,6 @@ use proto::{
     events::EndReason,
 };
 use std::time::Duration;
-
-use crate::config::ms;
 
 /// What a command came to; refusals are answers too.
 type Applied = anyhow::Result<Result<User, Refusal>>;
@@ -29,7 +29,13 @@ impl Matcher {
                 self.connect(*user, stamp, gateway, *reassert).await?
             }
             UserCommand::Disconnected { user, epoch, seen, cause } => {
-                self.disconnect(*user, *epoch, Some(*seen), *cause).await?
+                let partner_hears_at = match cause {
+                    Loss::Lost => None,
+                    Loss::Drained => Some(stamp.now + ms(self.config.drain_grace)),
+                };
+                let Stamp { sequence, now, .. } = stamp;
+                let gone = Gone { epoch: *epoch, seen: Some(*seen), sequence, now, partner_hears_at };
+                self.disconnect(*user, gone).await?
             }
             UserCommand::Joined { user } => self.join(*user).await?,
         };
@@ -47,10 +53,15 @@ impl Matcher {
         {
             applied = self.users.step(user, step).await?;
         }
-        if applied.is_ok() {
+        let user = match applied {
+            Ok(step) => step.after,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if user.state == State::Waiting {
+            self.bus.tell(None, user.id, &Live::Queued { queue, since_ms: user.queued_at }).await?;
             self.wake.ring_after(settle).await;
         }
-        Ok(applied.map(|step| step.after))
+        Ok(Ok(user))
     }
 
     /// True if their room was over, and only had to be finished.
@@ -97,15 +108,9 @@ impl Matcher {
     }
 
     /// A connection is gone, however that was found out.
-    pub(crate) async fn disconnect(&self, user: UserId, epoch: u64, seen: Option<u64>, cause: Loss) -> Applied {
-        let now = now_ms();
-        let partner_hears_at = match cause {
-            Loss::Lost => None,
-            Loss::Drained => Some(now + ms(self.config.drain_grace)),
-        };
-        let step = self.users.change(user, |user| user.disconnect(epoch, seen, now, partner_hears_at)).await?;
-        let user = step.after;
-        if user.epoch != epoch || user.connected {
+    pub(crate) async fn disconnect(&self, user: UserId, gone: Gone) -> Applied {
+        let user = self.users.change(user, |user| user.disconnect(gone)).await?.after;
+        if user.connected {
             return Ok(Err(Refusal::Outdated));
         }
         self.partner_hears(&user).await?;

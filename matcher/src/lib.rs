@@ -4,7 +4,7 @@
 //! ```text
 //! somebody queues
 //!   TALK_USERS ──▶ commands   decode; one user's commands one after the other
-//!              ──▶ apply      a step with the user ──▶ user (pure), users (MongoDB); the bell rings
+//!              ──▶ apply      a step with the user ──▶ place, connection (pure), users (MongoDB)
 //!              ──▶ commands   reply, then acknowledge
 //! the bell, or every 3 s, in the matcher that holds the lease
 //!   tick       ──▶ matching   reads who waits ──▶ claims
@@ -31,10 +31,12 @@ mod apply;
 mod claims;
 mod commands;
 mod config;
+mod connection;
 mod ending;
 mod gateways;
 mod matching;
 mod pairing;
+mod place;
 mod reads;
 mod rooms;
 mod store;

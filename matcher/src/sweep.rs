@@ -1,9 +1,9 @@
 //! What time alone changes: connections that did not come back, gateways that died, rooms that
 //! nobody entered, work that a crash cut off.
 
-use crate::{Matcher, config::ms, gateways::Gateways, user::TOMBSTONE};
+use crate::{Matcher, config::ms, connection::Gone, gateways::Gateways, user::TOMBSTONE};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use proto::{UserId, bus::now_ms, commands::Loss, events::EndReason, lease};
+use proto::{UserId, bus::now_ms, events::EndReason, lease};
 use std::time::{Duration, Instant};
 
 /// How often to sweep: with the tombstones' 3 s, everything is erased within 5 s.
@@ -68,7 +68,8 @@ impl Matcher {
             let lost = self.users.on_gateway(&gateway).await?;
             tracing::warn!(gateway, connections = lost.len(), "a gateway is dead");
             // The epoch protects whoever has come back elsewhere.
-            each(lost, async |user| self.disconnect(user.id, user.epoch, None, Loss::Lost).await.map(drop)).await?;
+            let gone = |epoch| Gone { epoch, seen: None, sequence: 0, now: now_ms(), partner_hears_at: None };
+            each(lost, async |user| self.disconnect(user.id, gone(user.epoch)).await.map(drop)).await?;
         }
         Ok(())
     }

@@ -221,7 +221,9 @@ pub enum Refusal {
     UnknownMessage,
     /// Came too late: whoever asked has given up, or a newer command has been applied.
     Outdated,
-    /// It failed again and again, and lies among the dead letters.
+    /// It was not applied, and asking anew is right: it came so late that nobody can tell
+    /// whether its user was erased since, or it failed again and again and lies among the dead
+    /// letters.
     Failed,
 }
 

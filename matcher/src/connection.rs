@@ -1,0 +1,228 @@
+//! What connections make of a user: pure steps, in whatever order they arrive.
+
+use crate::user::{Changed, Stamp, State, User};
+use proto::{GatewayId, Refusal};
+
+/// A connection that is gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gone {
+    pub(crate) epoch: u64,
+    /// The last room sequence that it had been sent; nothing when nobody knows.
+    pub(crate) seen: Option<u64>,
+    /// The stream sequence of the command that says so; 0 when a lease lapsed.
+    pub(crate) sequence: u64,
+    pub(crate) now: i64,
+    /// When to tell the partner; nothing for at once.
+    pub(crate) partner_hears_at: Option<i64>,
+}
+
+impl User {
+    /// A socket speaks for them.
+    pub(crate) fn connect(
+        &mut self,
+        stamp: Stamp,
+        gateway: &GatewayId,
+        reassert: Option<u64>,
+    ) -> Result<Changed, Refusal> {
+        if self.epoch == stamp.sequence && self.connected {
+            return Ok(false);
+        }
+        let replaced = reassert.is_some_and(|old| !self.is_newest(old) || self.let_go > stamp.sequence);
+        // With the same epoch it is gone already: the disconnect was faster.
+        if self.epoch >= stamp.sequence || replaced {
+            return Err(Refusal::Outdated);
+        }
+        if self.would_revive(stamp) {
+            return Err(Refusal::Failed);
+        }
+        self.epoch = stamp.sequence;
+        self.reasserted = reassert.unwrap_or(0);
+        self.connected = true;
+        self.gateway = Some(gateway.clone());
+        self.gone_at = None;
+        self.tell_partner_at = None;
+        if self.state == State::Gone {
+            self.state = State::Idle;
+            self.erased_at = None;
+        }
+        Ok(true)
+    }
+
+    /// By its present name, or by the one that it had before it was reasserted.
+    fn is_newest(&self, epoch: u64) -> bool {
+        epoch != 0 && (epoch == self.epoch || epoch == self.reasserted)
+    }
+
+    /// A socket is gone. Harms no newer one.
+    pub(crate) fn disconnect(&mut self, gone: Gone) -> Changed {
+        let newer = gone.epoch > self.epoch;
+        if !newer && !self.is_newest(gone.epoch) {
+            return false;
+        }
+        let noted = gone.sequence > self.let_go;
+        self.let_go = self.let_go.max(gone.sequence);
+        if !newer && !self.connected {
+            return noted;
+        }
+        // Also before its connect has come, which finds its own epoch gone.
+        self.epoch = self.epoch.max(gone.epoch);
+        self.connected = false;
+        self.gateway = None;
+        self.gone_at = Some(gone.now);
+        self.seen = gone.seen.unwrap_or(self.seen);
+        match self.state {
+            State::Idle | State::Gone => self.erase(gone.now),
+            State::Waiting => {}
+            State::Paired => {
+                self.tell_partner_at = gone.partner_hears_at;
+                self.partner_told |= gone.partner_hears_at.is_none();
+            }
+        }
+        true
+    }
+
+    /// The time to tell the partner of the lost connection has come.
+    pub(crate) fn partner_hears(&mut self, now: i64) -> Changed {
+        let due = self.tell_partner_at.is_some_and(|at| at <= now);
+        if due {
+            self.tell_partner_at = None;
+            self.partner_told = true;
+        }
+        due
+    }
+
+    /// The partner knows that they are back.
+    pub(crate) fn partner_relieved(&mut self) -> Changed {
+        let back = self.connected && self.partner_told;
+        self.partner_told &= !back;
+        back
+    }
+
+    /// Has been without a connection since then or longer.
+    pub(crate) fn is_away_since(&self, then: i64) -> bool {
+        !self.connected && self.gone_at.is_some_and(|at| at <= then)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::user::{
+        TOMBSTONE,
+        tests::{NOW, somebody, stamp},
+    };
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn connect(user: &mut User, sequence: u64, reassert: Option<u64>) -> Result<Changed, Refusal> {
+        user.connect(stamp(sequence), &"g".parse().expect("an id"), reassert)
+    }
+
+    fn disconnect(user: &mut User, sequence: u64, epoch: u64) -> Changed {
+        user.disconnect(Gone { epoch, seen: Some(3), sequence, now: NOW, partner_hears_at: None })
+    }
+
+    fn waiting() -> User {
+        User { state: State::Waiting, revision: 1, ..somebody() }
+    }
+
+    #[test]
+    fn a_late_disconnect_harms_no_newer_connection() {
+        let mut user = waiting();
+        connect(&mut user, 5, None).expect("connects");
+        connect(&mut user, 7, None).expect("connects");
+        assert!(!disconnect(&mut user, 8, 5));
+        assert!(user.connected);
+    }
+
+    #[test]
+    fn a_connect_that_comes_after_its_own_disconnect_is_outdated() {
+        for mut user in [waiting(), somebody()] {
+            assert!(disconnect(&mut user, 6, 5));
+            assert_eq!(connect(&mut user, 5, None), Err(Refusal::Outdated));
+            assert!(!user.connected);
+        }
+    }
+
+    #[test]
+    fn the_same_connect_again_changes_nothing() {
+        let mut user = somebody();
+        assert_eq!(connect(&mut user, 5, None), Ok(true));
+        assert_eq!(connect(&mut user, 5, None), Ok(false));
+    }
+
+    #[test]
+    fn an_idle_user_without_a_connection_is_erased() {
+        let mut user = somebody();
+        connect(&mut user, 5, None).expect("connects");
+        assert!(disconnect(&mut user, 6, 5));
+        assert_eq!((user.state, user.erased_at), (State::Gone, Some(NOW)));
+    }
+
+    #[test]
+    fn an_old_connect_does_not_revive_somebody_who_may_be_erased() {
+        let late = Stamp { age: TOMBSTONE + Duration::from_millis(1), ..stamp(5) };
+        let gateway = "g".parse().expect("an id");
+        assert_eq!(somebody().connect(late, &gateway, None), Err(Refusal::Failed));
+        assert_eq!(waiting().connect(late, &gateway, None), Ok(true));
+    }
+
+    #[test]
+    fn a_reassertion_is_believed_only_if_no_newer_connection_has_come() {
+        let mut user = waiting();
+        connect(&mut user, 5, None).expect("connects");
+        user.disconnect(Gone { epoch: 5, seen: None, sequence: 0, now: NOW, partner_hears_at: None });
+        assert_eq!(connect(&mut user, 7, Some(5)), Ok(true));
+        assert!(user.connected);
+        connect(&mut user, 8, None).expect("connects elsewhere");
+        assert_eq!(connect(&mut user, 9, Some(7)), Err(Refusal::Outdated));
+    }
+
+    #[test]
+    fn a_gateway_that_missed_the_answer_can_reassert_again_and_disconnect() {
+        let mut user = waiting();
+        connect(&mut user, 5, None).expect("connects");
+        connect(&mut user, 7, Some(5)).expect("is reasserted");
+        assert_eq!(connect(&mut user, 8, Some(5)), Ok(true));
+        assert!(disconnect(&mut user, 9, 5));
+        assert!(!user.connected);
+    }
+
+    #[test]
+    fn a_reassertion_that_comes_after_the_disconnect_that_followed_it_is_outdated() {
+        let mut user = waiting();
+        connect(&mut user, 5, None).expect("connects");
+        assert!(disconnect(&mut user, 8, 5));
+        assert_eq!(connect(&mut user, 7, Some(5)), Err(Refusal::Outdated));
+    }
+
+    /// `(true, n)` connects with epoch `n`, `(false, n)` disconnects it.
+    fn play(steps: &[(bool, u64)]) -> (bool, u64) {
+        let mut user = waiting();
+        for (up, epoch) in steps {
+            if *up {
+                let _outdated = connect(&mut user, *epoch, None);
+            } else {
+                disconnect(&mut user, 100 + epoch, *epoch);
+            }
+        }
+        (user.connected, user.epoch)
+    }
+
+    proptest! {
+        #[test]
+        fn connections_come_to_the_same_in_any_order_and_number(
+            gone in prop::collection::vec(any::<bool>(), 1..5),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
+        ) {
+            let ups = (1..).zip(&gone).map(|(epoch, _)| (true, epoch));
+            let downs = (1..).zip(&gone).filter(|(_, gone)| **gone).map(|(epoch, _)| (false, epoch));
+            let mut all: Vec<(bool, u64)> = ups.chain(downs).collect();
+            all.sort_by_key(|(up, epoch)| (*epoch, !up));
+            let in_order = play(&all);
+            let mut shuffled: Vec<(bool, u64)> = order.iter().map(|index| *index.get(&all)).collect();
+            shuffled.extend(all.iter().rev());
+            prop_assert_eq!(play(&shuffled), in_order);
+        }
+    }
+}
