@@ -16,6 +16,9 @@ use tokio::{
 
 use crate::{Database, Sink, Stack, StackOptions, summary};
 
+/// Where the page is after it was built.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/web/dist");
+
 /// Runs the whole system on this machine: NATS, MongoDB, gateways, matchers and chat-stores.
 ///
 /// It prints where things are when all is ready, shows the logs of all services, starts again what dies, and
@@ -58,6 +61,9 @@ struct Options {
     /// What the services log, as `level` or `target=level,…`. Default: $LOG, else info
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
+    /// The folder of the built page. Default: gateway/web/dist of this checkout, if it has been built
+    #[arg(long, value_name = "DIR", env = "WEB_DIR")]
+    web_dir: Option<PathBuf>,
     /// Write addresses and pids here as JSON when all is ready; deleted at the end
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
@@ -67,6 +73,20 @@ impl Options {
     fn data_folder(&self) -> Option<PathBuf> {
         let by_port = || (self.port != 0).then(|| servers::cache_folder().join(format!("local-{}", self.port)));
         self.data.clone().or_else(by_port)
+    }
+
+    fn delete_ready_file(&self) -> anyhow::Result<()> {
+        let Some(file) = self.ready_file.as_ref().filter(|file| file.exists()) else { return Ok(()) };
+        std::fs::remove_file(file).with_context(|| format!("deleting {}", file.display()))
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        let built = || Some(PathBuf::from(PAGE)).filter(|folder| folder.exists());
+        let page = self.web_dir.clone().or_else(built).map(|folder| folder.to_string_lossy().into_owned());
+        // Empty means that colours are welcome.
+        let colour = io::stdout().is_terminal().then(String::new);
+        let variables = [("LOG", self.log.clone()), ("WEB_DIR", page), ("NO_COLOR", colour)];
+        variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
     fn stack(&self) -> anyhow::Result<StackOptions> {
@@ -81,7 +101,7 @@ impl Options {
             data: self.data_folder(),
             nats_server: self.nats_server.clone(),
             mongod: self.mongod.clone(),
-            env: self.log.clone().map(|filter| ("LOG".to_owned(), filter)).into_iter().collect(),
+            env: self.variables(),
             restart: true,
             sink: Some(show_lines()),
             ..StackOptions::new(std::env::current_exe().context("which executable is this")?)
@@ -110,6 +130,8 @@ pub fn main() -> ExitCode {
 
 async fn run(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
+    // One of an earlier run that was killed would tell lies.
+    options.delete_ready_file()?;
     let stack = select! {
         stack = Stack::start(options.stack()?) => stack?,
         () = signals.next() => return Ok(()),
@@ -124,10 +146,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
         result = stack.stop() => result,
         () = signals.next() => bail!("killed before everything had stopped"),
     };
-    if let Some(file) = &options.ready_file {
-        std::fs::remove_file(file).with_context(|| format!("deleting {}", file.display()))?;
-    }
-    result
+    options.delete_ready_file().and(result)
 }
 
 /// What asks the runner to stop: Ctrl-C, SIGTERM, and the terminal that closes.

@@ -178,6 +178,8 @@ fn make_service(
     let health_port = free_port()?;
     variables.push(env("HEALTH_ADDR", format!("127.0.0.1:{health_port}")));
     variables.push(env("NATS_URL", &backing.nats_url));
+    // Their output is a pipe; the runner asks for colours when it writes to a terminal.
+    variables.push(env("NO_COLOR", "1"));
     match kind {
         Kind::Gateway => variables.push(env("GATEWAY_ID", &name)),
         Kind::Matcher | Kind::ChatStore => {
