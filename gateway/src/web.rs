@@ -31,6 +31,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 
 /// Everything that people's clients use.
 pub(crate) fn router(app: &Shared) -> (Router, SocketIo) {
+    let api = page(rest::routes(app.clone()), app.config.web_dir.as_deref()).layer(DefaultBodyLimit::max(MAX_BODY));
     let (sockets, io) = SocketIo::builder()
         .ping_interval(app.config.ping_interval)
         .ping_timeout(app.config.ping_timeout)
@@ -39,11 +40,11 @@ pub(crate) fn router(app: &Shared) -> (Router, SocketIo) {
         .ws_max_frame_size(MAX_BODY)
         // 29.7 kB an idle socket with the default, 26.6 kB with this.
         .ws_read_buffer_size(1024)
-        .build_layer();
+        .build_with_inner_svc(api);
     socket::serve(&io, app);
-    let router = page(rest::routes(app.clone()), app.config.web_dir.as_deref())
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(sockets)
+    let router = Router::new()
+        // As one service: as a layer it would be made anew for each route, each with sockets of its own.
+        .fallback_service(sockets)
         .layer(middleware::from_fn_with_state(app.clone(), known_origin))
         // Outermost, so that errors, polling and preflights have its headers too.
         .layer(cors(&app.config));

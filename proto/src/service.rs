@@ -5,7 +5,7 @@ use crate::{bus::Bus, streams};
 use anyhow::Context as _;
 use async_nats::{ConnectOptions, Event};
 use clap::{Args, Parser, ValueEnum};
-use std::{ffi::OsString, future::Future, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{ffi::OsString, future::Future, io::IsTerminal as _, net::SocketAddr, process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -26,7 +26,7 @@ pub struct Common {
     #[arg(long, env = "HEALTH_ADDR", default_value = "0.0.0.0:9100")]
     pub health_addr: SocketAddr,
     /// What is logged, as `level` or `target=level,…`.
-    #[arg(long, env = "LOG", default_value = "info")]
+    #[arg(long, env = "LOG", default_value = "info,async_nats=warn")]
     pub log: String,
     /// How it is logged.
     #[arg(long, env = "LOG_FORMAT", default_value = "text")]
@@ -98,7 +98,8 @@ where
 
 fn start_log(common: &Common) {
     let filter = EnvFilter::try_new(&common.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let color = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color);
     // A second start in one process keeps the first one's log.
     let _already_started = match common.log_format {
         LogFormat::Text => log.try_init(),
@@ -144,6 +145,7 @@ fn log_event(event: &Event) {
             metrics::counter!("talk_slow_consumers_total").increment(1);
             tracing::warn!("a subscription was too slow and lost events");
         }
+        Event::Draining | Event::Closed => {}
         other => tracing::warn!("NATS: {other}"),
     }
 }

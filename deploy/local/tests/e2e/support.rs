@@ -7,35 +7,35 @@ use serde_json::{Value, json};
 use std::{future::Future, time::Duration};
 
 /// A stack of its own for a test.
-pub fn options() -> StackOptions {
+pub(crate) fn options() -> StackOptions {
     StackOptions::new(env!("CARGO_BIN_EXE_local"))
 }
 
 /// Two gateways, three chat-stores.
-pub async fn wide_stack() -> Stack {
+pub(crate) async fn wide_stack() -> Stack {
     Stack::start(StackOptions { gateways: 2, matchers: 2, chat_stores: 3, ..options() }).await.expect("a stack")
 }
 
 /// Somebody and their connection.
-pub struct Talker {
-    pub person: Person,
-    pub socket: Socket,
+pub(crate) struct Talker {
+    pub(crate) person: Person,
+    pub(crate) socket: Socket,
 }
 
 impl Talker {
     /// Opens the page and connects.
-    pub async fn arrive(gateway: &str) -> Self {
+    pub(crate) async fn arrive(gateway: &str) -> Self {
         let person = Person::arrive(gateway).await.expect("a new user");
         let socket = person.connect(gateway).await.expect("a connection");
         assert_eq!(socket.wait_for("resumed").await.expect("a first look")["state"], "idle");
         Self { person, socket }
     }
 
-    pub async fn queue(&self, queue: &str) {
+    pub(crate) async fn queue(&self, queue: &str) {
         self.socket.get("request_queue", json!({"queue": queue})).await.expect("queued");
     }
 
-    pub async fn matched(&self) {
+    pub(crate) async fn matched(&self) {
         let told = self.socket.wait_for("queue_complete").await.expect("a match");
         assert_eq!(told["user_id"], self.person.user, "told of somebody else's match");
         self.socket.wait_for("user_connected").await.expect("a partner");
@@ -43,7 +43,7 @@ impl Talker {
 }
 
 /// Two people in a room: vent and listen.
-pub async fn pair(first: &str, second: &str) -> (Talker, Talker) {
+pub(crate) async fn pair(first: &str, second: &str) -> (Talker, Talker) {
     let (vent, listen) = (Talker::arrive(first).await, Talker::arrive(second).await);
     vent.queue("vent").await;
     listen.queue("listen").await;
@@ -53,7 +53,7 @@ pub async fn pair(first: &str, second: &str) -> (Talker, Talker) {
 }
 
 /// The texts and sequences of the next `count` messages.
-pub async fn texts(socket: &Socket, count: usize) -> Vec<(u64, String)> {
+pub(crate) async fn texts(socket: &Socket, count: usize) -> Vec<(u64, String)> {
     let mut texts = Vec::new();
     while texts.len() < count {
         let message = socket.wait_for("send_message_to_client").await.expect("a message");
@@ -63,18 +63,18 @@ pub async fn texts(socket: &Socket, count: usize) -> Vec<(u64, String)> {
 }
 
 /// Sequence and text of a message.
-pub fn said(message: &Value) -> (u64, String) {
+pub(crate) fn said(message: &Value) -> (u64, String) {
     (message["seq"].as_u64().expect("a sequence"), message["content"].as_str().expect("a text").to_owned())
 }
 
 /// Everything that is kept anywhere: documents in MongoDB and messages in the streams.
-pub async fn kept(stack: &Stack) -> Vec<String> {
+pub(crate) async fn kept(stack: &Stack) -> Vec<String> {
     let mut kept = Vec::new();
     let database =
         mongodb::Client::with_uri_str(stack.mongodb_uri()).await.expect("MongoDB").database(stack.database());
     for name in database.list_collection_names().await.expect("collections") {
-        let count = database.collection::<mongodb::bson::Document>(&name).count_documents(mongodb::bson::doc! {});
-        let count = count.await.expect("a count");
+        let collection = database.collection::<mongodb::bson::Document>(&name);
+        let count = collection.count_documents(mongodb::bson::doc! {}).await.expect("a count");
         if count > 0 {
             kept.push(format!("{count} in the collection {name}"));
         }
@@ -92,7 +92,7 @@ pub async fn kept(stack: &Stack) -> Vec<String> {
 }
 
 /// Waits until a look finds what it looks for.
-pub async fn eventually<T: std::fmt::Debug, F: Future<Output = T>>(
+pub(crate) async fn eventually<T: std::fmt::Debug, F: Future<Output = T>>(
     limit: Duration,
     look: impl Fn() -> F,
     good: impl Fn(&T) -> bool,

@@ -1,6 +1,6 @@
 // A modal question. The browser keeps the focus inside and gives it back.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 interface Props {
   open: boolean;
@@ -12,13 +12,20 @@ interface Props {
 
 export function Dialog({ open, onClose, title, id, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  // The content stays until the dialog is closed: a focus that went away with it is not given back.
+  const [shown, setShown] = useState(open);
   useEffect(() => {
+    if (open) setShown(true);
     if (open && !dialog.current?.open) dialog.current?.showModal();
     if (!open && dialog.current?.open) dialog.current.close();
   }, [open]);
+  const closed = () => {
+    setShown(false);
+    onClose();
+  };
   return (
-    <dialog ref={dialog} aria-labelledby={id} onClose={onClose}>
-      {open && (
+    <dialog ref={dialog} aria-labelledby={id} onClose={closed}>
+      {(open || shown) && (
         <>
           <h2 id={id}>{title}</h2>
           {children}

@@ -1,0 +1,156 @@
+// What goes wrong: reloads, lost connections, killed and frozen services. Nothing is missing
+// afterwards, and nothing is there twice.
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+import { launch, meet, Person } from "./support/browser.js";
+import { startStack } from "./support/stack.js";
+import { until } from "./support/until.js";
+
+let stack;
+let browser;
+let ann;
+let ben;
+
+before(async () => {
+  stack = await startStack();
+  browser = await launch();
+});
+
+afterEach(async () => {
+  for (const person of [ann, ben]) await person?.goes();
+  ann = ben = undefined;
+});
+
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+test("a reload comes back into the conversation, with likes and draft", async () => {
+  [ann, ben] = await meet(browser, stack);
+  await ann.say("before");
+  await ben.got("before");
+  await ben.bubble("before").getByRole("button", { name: "Like" }).click();
+  await ben.say("an answer");
+  await ann.got("an answer");
+  await ann.page.fill("#draft", "half a sentence");
+  await ann.page.reload();
+  await ann.connected();
+  assert.deepEqual(await ann.messages(), [["me", "before", "kept"], ["you", "an answer", "kept"]]);
+  assert.equal(await ann.page.inputValue("#draft"), "half a sentence");
+  await ann.bubble("before").getByRole("img", { name: "They like this" }).waitFor();
+  await ben.connected();
+  await ben.say("after");
+  await ann.got("after");
+  const stored = await ann.page.evaluate(() => JSON.stringify({ ...sessionStorage, ...localStorage }));
+  assert.ok(!stored.includes("before") && !stored.includes("an answer"), "what was said is not stored in the browser");
+});
+
+test("what was said during a lost connection is there when it is back", async () => {
+  [ann, ben] = await meet(browser, stack);
+  await ann.say("one");
+  await ben.got("one");
+  await ben.page.context().setOffline(true);
+  await until(() => ben.page.locator(".banner").count(), "the page to know", 40_000);
+  await ben.say("from under ground");
+  await ann.say("two");
+  await ann.say("three");
+  await ann.kept("three");
+  await ben.page.context().setOffline(false);
+  await ben.got("three", 15_000);
+  await ann.got("from under ground", 15_000);
+  await ann.connected();
+  assert.deepEqual((await ben.texts()).sort(), ["from under ground", "one", "three", "two"]);
+  assert.deepEqual(await ann.texts(), await ben.texts());
+});
+
+test("a closed tab is a lost connection, and after 30 s the end", async () => {
+  [ann, ben] = await meet(browser, stack);
+  await ann.say("are you there?");
+  await ben.got("are you there?");
+  await ben.goes();
+  ben = undefined;
+  await ann.sees("Their connection is lost");
+  await ann.sees("They have about 30 seconds to come back");
+  await ann.sees("The other person did not come back", 50_000);
+  assert.deepEqual(await ann.texts(), ["are you there?"]);
+});
+
+test("a conversation that is open in a second tab asks in the first", async () => {
+  [ann, ben] = await meet(browser, stack);
+  const kept = await ann.page.evaluate(() => ({ ...sessionStorage }));
+  const page = await ann.page.context().newPage();
+  await page.addInitScript((kept) => Object.assign(sessionStorage, kept), kept);
+  await page.goto(ann.url);
+  const copy = new Person(page, ann.url);
+  await copy.connected();
+  await ann.sees("This conversation is open in another tab.");
+  await ann.button("Continue here").click();
+  await copy.sees("This conversation is open in another tab.");
+  await ann.say("here I am");
+  await ben.got("here I am");
+});
+
+test("a killed gateway is not the end", async (t) => {
+  if (stack.untouchable) return t.skip(stack.untouchable);
+  [ann, ben] = await meet(browser, stack);
+  await ann.say("before");
+  await ben.got("before");
+  stack.signal("gateway-1", "SIGKILL");
+  await ben.say("while it was dead");
+  await ann.say("and from me");
+  await ann.got("while it was dead", 30_000);
+  await ben.got("and from me", 30_000);
+  await ann.connected(20_000);
+  await ben.connected(20_000);
+  assert.deepEqual((await ann.texts()).sort(), ["and from me", "before", "while it was dead"]);
+  assert.deepEqual(await ann.texts(), await ben.texts());
+});
+
+test("a message that cannot be kept has failed, and sent again it arrives once", async (t) => {
+  if (stack.untouchable) return t.skip(stack.untouchable);
+  [ann, ben] = await meet(browser, stack);
+  await ann.say("before");
+  await ben.got("before");
+  await stack.frozen("chat-store", async () => {
+    await ann.say("the one sentence that matters");
+    await ann.say("and another");
+    await ann.sees("Not sent", 9_000);
+    await ann.looksRight("failed");
+  });
+  await ann.button("Try again").first().click();
+  await ann.kept("the one sentence that matters", 20_000);
+  await ann.kept("and another", 20_000);
+  await ben.got("and another", 20_000);
+  assert.deepEqual(await ben.texts(), ["before", "the one sentence that matters", "and another"]);
+  assert.deepEqual(await ann.texts(), await ben.texts());
+});
+
+test("unsent words survive a reload, and are sent then", async (t) => {
+  if (stack.untouchable) return t.skip(stack.untouchable);
+  [ann, ben] = await meet(browser, stack);
+  await stack.frozen("chat-store", async () => {
+    await ann.say("do not lose me");
+    await ann.sees("Not sent", 9_000);
+    await ann.page.reload();
+  });
+  await ann.kept("do not lose me", 30_000);
+  await ben.got("do not lose me", 10_000);
+  assert.deepEqual(await ben.texts(), ["do not lose me"]);
+});
+
+test("a server that is away while sending gets the message when it is back", async (t) => {
+  if (stack.untouchable) return t.skip(stack.untouchable);
+  [ann, ben] = await meet(browser, stack);
+  await stack.frozen("gateway", async () => {
+    await ann.say("into the silence");
+    await ann.sees("Not sent", 9_000);
+  });
+  await until(async () => {
+    if (await ann.button("Try again").count()) await ann.button("Try again").click({ timeout: 1_000 }).catch(() => {});
+    return (await ann.messages()).every(([, , state]) => state === "kept");
+  }, "the message to be kept", 30_000);
+  await ben.got("into the silence", 20_000);
+  await ann.connected(20_000);
+  assert.deepEqual(await ben.texts(), ["into the silence"]);
+});
