@@ -3,7 +3,7 @@
 use crate::{
     cursor::{Cursor, Next},
     payload::{Changed, Ended, Liked, QueueComplete, Returned, Status},
-    session::{Room, Session, Stay},
+    session::{NOTHING, Room, Session, Stay},
 };
 use proto::{
     Live, Message, Place, Queue, RoomId, RoomView, UserId,
@@ -42,10 +42,10 @@ impl Session {
                 self.emit("message_liked", &Liked { message_id, user_id });
             }
             Live::Typing { typing: true } => {
-                self.emit("partner_starts_typing", &());
+                self.emit("partner_starts_typing", &NOTHING);
             }
             Live::Typing { typing: false } => {
-                self.emit("partner_stops_typing", &());
+                self.emit("partner_stops_typing", &NOTHING);
             }
         }
     }
@@ -110,7 +110,7 @@ impl Session {
         let behind = room.behind;
         // Old clients wait for this answer to `join_room`, also when they are the first.
         if news || !self.modern {
-            self.emit("user_connected", &());
+            self.emit("user_connected", &NOTHING);
         }
         if behind {
             self.catch_up().await;
@@ -156,7 +156,7 @@ impl Session {
     fn partner_is(&mut self, here: bool) {
         let Some(room) = self.room().filter(|room| room.joined) else { return };
         if std::mem::replace(&mut room.partner_here, here) != here {
-            self.emit(if here { "user_connected" } else { "user_disconnected" }, &());
+            self.emit(if here { "user_connected" } else { "user_disconnected" }, &NOTHING);
         }
     }
 

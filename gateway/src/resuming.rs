@@ -5,7 +5,7 @@ use crate::{
     error::ApiError,
     listening::{stay_of, waited_ms},
     payload::{Resumed, Sent},
-    session::Session,
+    session::{NOTHING, Session},
     state::Shared,
 };
 use proto::{Message, Place, RoomId, UserId, UserView, events::HISTORY_PAGE};
@@ -28,7 +28,7 @@ impl Session {
             Place::Room(room) if room.joined && !self.modern => {
                 self.catch_up().await;
                 let here = room.begun && room.partner_connected;
-                self.emit(if here { "user_connected" } else { "user_disconnected" }, &());
+                self.emit(if here { "user_connected" } else { "user_disconnected" }, &NOTHING);
             }
             Place::Room(room) if !room.joined => self.take_up(Place::Room(room)).await,
             Place::Room(_) | Place::Idle | Place::Waiting { .. } => {}

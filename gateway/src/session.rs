@@ -19,6 +19,9 @@ use tokio::{sync::mpsc, time::Instant};
 /// How soon to try again what the bus did not answer.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// What an event without an argument carries; `()` would be an argument, null.
+pub(crate) const NOTHING: [(); 0] = [];
+
 /// A socket and whom it speaks for.
 pub(crate) struct Session {
     pub(crate) app: Shared,
@@ -199,7 +202,7 @@ impl Session {
         self.stay(Stay::Idle);
         self.who = None;
         if self.modern {
-            self.emit("replaced", &());
+            self.emit("replaced", &NOTHING);
             // Otherwise two copies of one tab would take the conversation from each other for ever.
             if let Err(error) = self.socket.clone().disconnect() {
                 tracing::debug!(%error, "a replaced socket is busy");
