@@ -1,9 +1,9 @@
 //! The data folder of a run: locked while it is in use, with the key that makes old secrets valid again.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::Write,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -19,7 +19,9 @@ pub(crate) struct Data {
 
 impl Data {
     pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
-        fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        // It holds conversations and a key.
+        let folder = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+        folder.with_context(|| format!("cannot create {}", path.display()))?;
         let lock = File::create(path.join("lock"))?;
         ensure!(lock.try_lock().is_ok(), "{} is in use by another run", path.display());
         Ok(Self { path, _lock: lock })

@@ -2,9 +2,10 @@
 //! Each folder has a lock file beside it that its owner holds; a lock that can be taken marks a dead owner.
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     hash::{BuildHasher, Hasher, RandomState},
     io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -56,7 +57,7 @@ impl Scratch {
             if lock.try_lock().is_err() || !lock_path.exists() {
                 continue;
             }
-            fs::create_dir(&path)?;
+            DirBuilder::new().mode(0o700).create(&path)?;
             return Ok(Self { path, lock_path, _lock: lock });
         }
     }
