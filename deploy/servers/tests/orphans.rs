@@ -12,6 +12,7 @@ use servers::{Nats, NatsOptions, process};
 const ROLE: &str = "SERVERS_TEST_PARENT";
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "how this binary learns that it is the parent")]
 async fn a_parent_that_is_killed_leaves_no_server() -> anyhow::Result<()> {
     if std::env::var_os(ROLE).is_some() {
         return be_the_parent().await;
