@@ -125,9 +125,9 @@ test("who reads further up is not pulled down, and is told of what is new", asyn
 test("leaving asks first, tells the other one, and one can start over", async () => {
   await ann.say("Bye.");
   await ben.got("Bye.");
-  await ann.button("Leave").click();
+  await ann.asks(ann.button("Leave"));
   await ann.button("Stay").click();
-  assert.match(await ann.focused(), /BUTTON Leave/);
+  await until(async () => (await ann.focused()) === "BUTTON Leave", "the focus where it was");
   await ann.leaves();
   await ann.sees("You have left");
   await ben.sees("The other person has left");
@@ -147,7 +147,7 @@ test("a report is offered when the server takes reports, and is sent", async (t)
   if (!reports) return t.skip("this server takes no reports");
   await ben.say("Where do you live?");
   await ann.got("Where do you live?");
-  await ann.button("Report").click();
+  await ann.asks(ann.button("Report"));
   await ann.page.getByLabel("Wants to know who or where I am").check();
   await ann.page.getByLabel("Anything to add?").fill("Asked twice.");
   await ann.button("Send report").click();

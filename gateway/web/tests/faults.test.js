@@ -1,7 +1,9 @@
 // What goes wrong: reloads, lost connections, killed and frozen services. Nothing is missing
-// afterwards, and nothing is there twice.
+// afterwards, and nothing is there twice. What kills comes last: the runner's list of processes is
+// that of the beginning.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import { plugIn } from "./support/cable.js";
 import { launch, meet, Person } from "./support/browser.js";
 import { startStack } from "./support/stack.js";
 import { until } from "./support/until.js";
@@ -46,22 +48,43 @@ test("a reload comes back into the conversation, with likes and draft", async ()
   assert.ok(!stored.includes("before") && !stored.includes("an answer"), "what was said is not stored in the browser");
 });
 
-test("what was said during a lost connection is there when it is back", async () => {
-  [ann, ben] = await meet(browser, stack);
+test("what was said during a lost connection is there when it is back", async (t) => {
+  const cable = await plugIn(stack.url(1));
+  t.after(cable.remove);
+  [ann, ben] = await meet(browser, stack, { urls: [stack.url(0), cable.url] });
   await ann.say("one");
   await ben.got("one");
-  await ben.page.context().setOffline(true);
-  await until(() => ben.page.locator(".banner").count(), "the page to know", 40_000);
+  cable.pull();
+  await ben.sees("Your connection is lost");
+  await ann.sees("Their connection is lost");
   await ben.say("from under ground");
   await ann.say("two");
   await ann.say("three");
   await ann.kept("three");
-  await ben.page.context().setOffline(false);
+  cable.mend();
   await ben.got("three", 15_000);
   await ann.got("from under ground", 15_000);
+  await ben.kept("from under ground");
   await ann.connected();
-  assert.deepEqual((await ben.texts()).sort(), ["from under ground", "one", "three", "two"]);
+  assert.deepEqual(await ann.texts(), ["one", "two", "three", "from under ground"]);
   assert.deepEqual(await ann.texts(), await ben.texts());
+});
+
+test("a match that came while the connection was lost is found when it is back", async (t) => {
+  const cable = await plugIn(stack.url(1));
+  t.after(cable.remove);
+  ben = await Person.arrives(browser, cable.url);
+  await ben.choose("talk");
+  await ben.sees("You have been waiting for");
+  cable.pull();
+  await ben.sees("Your connection is lost");
+  ann = await Person.arrives(browser, stack.url(0));
+  await ann.choose("talk");
+  await ann.sees("You have been waiting for");
+  cable.mend();
+  await Promise.all([ann.connected(15_000), ben.connected(15_000)]);
+  await ben.say("sorry, a tunnel");
+  await ann.got("sorry, a tunnel");
 });
 
 test("a closed tab is a lost connection, and after 30 s the end", async () => {
@@ -70,8 +93,7 @@ test("a closed tab is a lost connection, and after 30 s the end", async () => {
   await ben.got("are you there?");
   await ben.goes();
   ben = undefined;
-  await ann.sees("Their connection is lost");
-  await ann.sees("They have about 30 seconds to come back");
+  await ann.sees("Their connection is lost. They have about 30 seconds to come back");
   await ann.sees("The other person did not come back", 50_000);
   assert.deepEqual(await ann.texts(), ["are you there?"]);
 });
@@ -89,22 +111,6 @@ test("a conversation that is open in a second tab asks in the first", async () =
   await copy.sees("This conversation is open in another tab.");
   await ann.say("here I am");
   await ben.got("here I am");
-});
-
-test("a killed gateway is not the end", async (t) => {
-  if (stack.untouchable) return t.skip(stack.untouchable);
-  [ann, ben] = await meet(browser, stack);
-  await ann.say("before");
-  await ben.got("before");
-  stack.signal("gateway-1", "SIGKILL");
-  await ben.say("while it was dead");
-  await ann.say("and from me");
-  await ann.got("while it was dead", 30_000);
-  await ben.got("and from me", 30_000);
-  await ann.connected(20_000);
-  await ben.connected(20_000);
-  assert.deepEqual((await ann.texts()).sort(), ["and from me", "before", "while it was dead"]);
-  assert.deepEqual(await ann.texts(), await ben.texts());
 });
 
 test("a message that cannot be kept has failed, and sent again it arrives once", async (t) => {
@@ -153,4 +159,20 @@ test("a server that is away while sending gets the message when it is back", asy
   await ben.got("into the silence", 20_000);
   await ann.connected(20_000);
   assert.deepEqual(await ben.texts(), ["into the silence"]);
+});
+
+test("a killed gateway is not the end", async (t) => {
+  if (stack.untouchable) return t.skip(stack.untouchable);
+  [ann, ben] = await meet(browser, stack);
+  await ann.say("before");
+  await ben.got("before");
+  stack.signal("gateway-1", "SIGKILL");
+  await ben.say("while it was dead");
+  await ann.say("and from me");
+  await ann.got("while it was dead", 30_000);
+  await ben.got("and from me", 30_000);
+  await ann.connected(20_000);
+  await ben.connected(20_000);
+  assert.deepEqual((await ann.texts()).sort(), ["and from me", "before", "while it was dead"]);
+  assert.deepEqual(await ann.texts(), await ben.texts());
 });

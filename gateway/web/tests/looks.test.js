@@ -1,6 +1,7 @@
 // Every state in pictures, with axe: on a phone, wide, dark, at 320 px; and by keyboard alone.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
+import { plugIn } from "./support/cable.js";
 import { launch, meet, Person, PHONE, WIDE } from "./support/browser.js";
 import { startStack } from "./support/stack.js";
 import { until } from "./support/until.js";
@@ -71,10 +72,10 @@ for (const [name, options] of Object.entries(SCREENS)) {
     await ann.page.getByTestId("typing").waitFor();
     await ann.looksRight(`${name}-4-talking`);
     await ben.page.fill("#draft", "");
-    await ann.page.locator(".leave").click();
+    await ann.asks(ann.page.locator(".leave"));
     await ann.looksRight(`${name}-5-leaving`);
     await ann.page.keyboard.press("Escape");
-    await ann.page.locator(".tool").first().click();
+    await ann.asks(ann.page.locator(".tool").first());
     await ann.looksRight(`${name}-6-help`);
     await ann.page.keyboard.press("Escape");
     await ben.goes();
@@ -102,22 +103,24 @@ async function reporting(viewport) {
   await ann.page.route("**/config.json", (route) => route.fulfill({ json: { reports: true, helpLinks: [] } }));
   await ann.page.reload();
   await ann.connected();
-  await ann.page.locator(".tool").nth(1).click();
+  await ann.asks(ann.page.locator(".tool").nth(1));
   return ann;
 }
 
-test("no connection while choosing, and while talking, is said", async () => {
-  const [ann, ben] = await meet(browser, stack, { options: [SCREENS.phone, {}] });
+test("no connection while talking, and while choosing, is said", async (t) => {
+  const cable = await plugIn(stack.url(0));
+  t.after(cable.remove);
+  const [ann, ben] = await meet(browser, stack, { options: [SCREENS.phone, {}], urls: [cable.url] });
   people.push(ann, ben);
-  await ann.page.context().setOffline(true);
-  await until(() => ann.page.locator(".banner").count(), "the page to know", 40_000);
+  cable.pull();
+  await ann.sees("Your connection is lost");
   await ann.looksRight("phone-10-connection-lost");
-  await ben.leaves();
-  await ben.button("Start over").click();
-  await ben.page.context().setOffline(true);
-  await ben.choose("talk");
-  await ben.sees("Your connection is lost");
-  await ben.looksRight("wide-10-no-connection");
+  const cem = await Person.arrives(browser, stack.url(0));
+  people.push(cem);
+  await cem.page.context().setOffline(true);
+  await cem.choose("talk");
+  await cem.sees("Your connection is lost");
+  await cem.looksRight("wide-10-no-connection");
 });
 
 test("everything works by keyboard alone", async () => {
@@ -147,12 +150,16 @@ test("everything works by keyboard alone", async () => {
   await ann.got("yes");
   await press("Shift+Tab", "Space");
   await ben.bubble("yes").getByRole("img", { name: "They like this" }).waitFor();
-  for (let i = 0; i < 10 && !(await ann.focused()).includes("Leave"); i++) await press("Shift+Tab");
+  for (let i = 0; i < 10 && (await ann.focused()) !== "BUTTON Leave"; i++) await press("Shift+Tab");
+  const dialog = (state) => ann.page.locator("dialog[open]").waitFor({ state });
   await press("Enter");
+  await dialog("visible");
   await tabTo("Stay");
   await press("Escape");
-  assert.match(await ann.focused(), /Leave/);
+  await dialog("detached");
+  assert.equal(await ann.focused(), "BUTTON Leave");
   await press("Enter");
+  await dialog("visible");
   await tabTo("Leave");
   await press("Enter");
   await until(async () => (await ann.focused()) === "H2 You have left", "the focus on the end");

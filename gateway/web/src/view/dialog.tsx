@@ -1,6 +1,6 @@
 // A modal question. The browser keeps the focus inside and gives it back.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 interface Props {
   open: boolean;
@@ -14,7 +14,7 @@ export function Dialog({ open, onClose, title, id, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   // The content stays until the dialog is closed: a focus that went away with it is not given back.
   const [shown, setShown] = useState(open);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open) setShown(true);
     if (open && !dialog.current?.open) dialog.current?.showModal();
     if (!open && dialog.current?.open) dialog.current.close();

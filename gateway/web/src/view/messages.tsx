@@ -55,7 +55,10 @@ function useFollowEnd(messages: readonly Message[], partnerTyping: boolean) {
   useLayoutEffect(() => {
     if (following.current) scroll();
     else if (messages.length > 0) setBehind(true);
-  }, [messages.length, partnerTyping]);
+  }, [messages.length]);
+  useLayoutEffect(() => {
+    if (following.current) scroll();
+  }, [partnerTyping]);
   // A keyboard that opens, or a composer that grows, makes the box smaller.
   useEffect(() => {
     const observer = new ResizeObserver(() => following.current && scroll());

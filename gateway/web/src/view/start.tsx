@@ -6,7 +6,7 @@ import type { Settings } from "../settings.ts";
 import { texts } from "../texts.ts";
 import { Help } from "./help.tsx";
 import { useFocusOnEnter } from "./hooks.ts";
-import { Mark } from "./icons.tsx";
+import { Lifebuoy, Mark } from "./icons.tsx";
 
 interface Props {
   session: Session;
@@ -19,9 +19,12 @@ export function Start({ session, settings, problem, takeFocus }: Props) {
   const heading = useFocusOnEnter<HTMLHeadingElement>(takeFocus);
   return (
     <main class="sheet start">
-      <p class="brand">
+      <header class="brand">
         <Mark /> {texts.name}
-      </p>
+        <a class="to-help" href="#help">
+          <Lifebuoy /> {texts.help.title}
+        </a>
+      </header>
       <h1 ref={heading} tabIndex={-1}>
         {texts.tagline}
       </h1>

@@ -54,7 +54,7 @@ export class Person {
   }
 
   async connected(patience) {
-    await until(() => this.presence().then((text) => text.includes("connected with a stranger")), "a partner", patience);
+    await until(() => this.presence().then((text) => text === "A stranger is here"), "a partner", patience);
   }
 
   async presence() {
@@ -100,8 +100,13 @@ export class Person {
     return this.page.getByRole("button", { name, exact: true });
   }
 
+  async asks(button) {
+    await button.click();
+    await this.page.locator("dialog[open]").waitFor();
+  }
+
   async leaves() {
-    await this.button("Leave").click();
+    await this.asks(this.button("Leave"));
     await this.page.locator("dialog[open]").getByRole("button", { name: "Leave" }).click();
   }
 
@@ -144,8 +149,8 @@ export class Person {
 }
 
 /** Two people in one room, each on a gateway of their own. */
-export async function meet(browser, stack, { queues = ["talk", "talk"], options = [{}, {}] } = {}) {
-  const people = await Promise.all(queues.map((_, i) => Person.arrives(browser, stack.url(i), options[i])));
+export async function meet(browser, stack, { queues = ["talk", "talk"], options = [{}, {}], urls = [] } = {}) {
+  const people = await Promise.all(queues.map((_, i) => Person.arrives(browser, urls[i] ?? stack.url(i), options[i])));
   for (const [i, queue] of queues.entries()) await people[i].choose(queue);
   await Promise.all(people.map((person) => person.connected()));
   return people;
