@@ -12,26 +12,42 @@ pub(crate) struct Sent<'a> {
     #[serde(flatten)]
     pub(crate) message: &'a Message,
     pub(crate) message_id: &'a str,
+    /// The partner wrote it.
     pub(crate) incoming: bool,
 }
 
-/// Where a current client stands when it connects.
+impl<'a> Sent<'a> {
+    /// As this user gets it.
+    pub(crate) fn to(user: UserId, message: &'a Message) -> Self {
+        Self { message, message_id: &message.nonce, incoming: message.author != user }
+    }
+}
+
+/// What a current client is told when it connects.
 #[derive(Serialize)]
-pub(crate) struct Resumed {
+pub(crate) struct Resumed<'a> {
     pub(crate) user_id: UserId,
-    pub(crate) state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) queue: Option<Queue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) waited_ms: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) room_id: Option<RoomId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) partner_connected: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) last_seq: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) messages: Option<Vec<Message>>,
+    #[serde(flatten)]
+    pub(crate) state: State<'a>,
+}
+
+/// Where it stands.
+#[derive(Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum State<'a> {
+    Idle,
+    /// The room that it comes back for is gone.
+    Over,
+    Waiting {
+        queue: Queue,
+        waited_ms: i64,
+    },
+    Room {
+        room_id: RoomId,
+        partner_connected: bool,
+        last_seq: u64,
+        messages: Vec<Sent<'a>>,
+    },
 }
 
 #[derive(Serialize)]

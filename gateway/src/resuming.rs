@@ -4,11 +4,11 @@ use crate::{
     cursor::Cursor,
     error::ApiError,
     listening::{stay_of, waited_ms},
-    payload::{Resumed, Sent},
+    payload::{Resumed, Sent, State},
     session::{NOTHING, Session},
     state::Shared,
 };
-use proto::{Message, Place, RoomId, UserId, UserView, events::HISTORY_PAGE};
+use proto::{Message, Place, RoomId, RoomView, UserId, UserView, events::HISTORY_PAGE};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -35,38 +35,30 @@ impl Session {
         }
     }
 
+    /// Tells a current client where it stands, and what was said since `last_seq`.
     async fn resume(&mut self, place: &Place, last_seq: Option<u64>) {
         let Some(user_id) = self.who.as_ref().map(|who| who.user) else { return };
-        let mut resumed = Resumed {
-            user_id,
-            state: "idle",
-            queue: None,
-            waited_ms: None,
-            room_id: None,
-            partner_connected: None,
-            last_seq: None,
-            messages: None,
+        let state = match place {
+            Place::Idle if last_seq.is_some() => State::Over,
+            Place::Idle => State::Idle,
+            Place::Waiting { queue, since_ms } => State::Waiting { queue: *queue, waited_ms: waited_ms(*since_ms) },
+            Place::Room(room) => return self.resume_room(user_id, room, last_seq.unwrap_or(0)).await,
         };
-        match place {
-            Place::Idle if last_seq.is_some() => resumed.state = "over",
-            Place::Idle => {}
-            Place::Waiting { queue, since_ms } => {
-                resumed.state = "waiting";
-                resumed.queue = Some(*queue);
-                resumed.waited_ms = Some(waited_ms(*since_ms));
-            }
-            Place::Room(room) => {
-                let Some(messages) = self.missed(user_id, room.room, last_seq.unwrap_or(0)).await else { return };
-                resumed.state = "room";
-                resumed.room_id = Some(room.room);
-                resumed.partner_connected = Some(room.begun && room.partner_connected);
-                resumed.last_seq = Some(messages.last().map_or(last_seq.unwrap_or(0), |message| message.seq));
-                resumed.messages = Some(messages);
-            }
-        }
-        self.emit("resumed", &resumed);
-        if let (Some(room), Some(seq)) = (self.room(), resumed.last_seq) {
-            room.cursor.advance(seq);
+        self.emit("resumed", &Resumed { user_id, state });
+    }
+
+    async fn resume_room(&mut self, user_id: UserId, view: &RoomView, after: u64) {
+        let Some(missed) = self.missed(user_id, view.room, after).await else { return };
+        let last_seq = missed.last().map_or(after, |message| message.seq);
+        let state = State::Room {
+            room_id: view.room,
+            partner_connected: view.begun && view.partner_connected,
+            last_seq,
+            messages: missed.iter().map(|message| Sent::to(user_id, message)).collect(),
+        };
+        self.emit("resumed", &Resumed { user_id, state });
+        if let Some(room) = self.room() {
+            room.cursor.advance(last_seq);
             room.behind = false;
         }
     }
@@ -97,8 +89,7 @@ impl Session {
     /// history has it for later.
     pub(crate) fn send_on(&mut self, message: &Message) -> bool {
         let Some(user) = self.who.as_ref().map(|who| who.user) else { return false };
-        let sent = message.author == user
-            || self.emit("send_message_to_client", &Sent { message, message_id: &message.nonce, incoming: true });
+        let sent = message.author == user || self.emit("send_message_to_client", &Sent::to(user, message));
         if let Some(room) = self.room() {
             if sent {
                 room.cursor.advance(message.seq);

@@ -23,6 +23,7 @@ export function Room({ state, session, settings }: Props) {
   const [asked, setAsked] = useState<"leave" | "report" | "help" | null>(null);
   const close = () => setAsked(null);
   const over = state.phase === "over";
+  const presence = over ? "over" : state.link === "up" ? state.partner : "joining";
   const heading = useFocusOnEnter<HTMLHeadingElement>(!hasKeyboard());
   return (
     <main class="room">
@@ -32,8 +33,8 @@ export function Room({ state, session, settings }: Props) {
           <h1 ref={heading} tabIndex={-1}>
             {texts.room.title}
           </h1>
-          <p role="status" class={`presence presence-${over ? "over" : state.partner}`} data-testid="presence">
-            {over ? texts.notices.ended : texts.room[state.partner]}
+          <p role="status" class={`presence presence-${presence}`} data-testid="presence">
+            {presence === "over" ? texts.notices.ended : texts.room[presence]}
           </p>
         </div>
         <HeaderButtons over={over} reports={settings.reports} ask={setAsked} />
