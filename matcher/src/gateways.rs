@@ -1,15 +1,19 @@
-//! Which gateways are dead: a lease that has been missing for the whole grace, in looks that
-//! followed closely on one another. `sweep` looks and takes the consequences.
+//! Which gateways are dead: a lease that has been missing for the whole grace, as far as looks
+//! that followed closely on one another can tell. `sweep` looks and takes the consequences.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
+/// The most that the time since the last look counts: this process or NATS may have stood
+/// still, and the gateways may have had no way to renew.
+const LOOK: Duration = Duration::from_secs(2);
+
 /// What the looks until now have found.
 pub(crate) struct Gateways {
     grace: Duration,
-    missing: BTreeMap<String, Instant>,
+    missing: BTreeMap<String, Duration>,
     last_look: Option<Instant>,
 }
 
@@ -24,21 +28,16 @@ impl Gateways {
         self.last_look = None;
     }
 
-    /// Takes in a look: of those in use, which have been missing for longer than the grace?
+    /// Takes in a look: of those in use, which have been missing for the grace?
     pub(crate) fn dead(&mut self, now: Instant, in_use: Vec<String>, alive: &BTreeSet<String>) -> Vec<String> {
-        // This process or NATS stood still: the gateways may have had no way to renew.
-        if self.last_look.is_some_and(|last| now - last > self.grace / 2) {
-            self.forget();
-        }
+        let passed = self.last_look.map_or(Duration::ZERO, |last| (now - last).min(LOOK));
         self.last_look = Some(now);
+        let before = std::mem::take(&mut self.missing);
         let missing = in_use.into_iter().filter(|gateway| !alive.contains(gateway));
-        let since = std::mem::take(&mut self.missing);
-        self.missing = missing.map(|gateway| (gateway.clone(), *since.get(&gateway).unwrap_or(&now))).collect();
-        self.missing
-            .iter()
-            .filter(|(_, since)| now - **since >= self.grace)
-            .map(|(gateway, _)| gateway.clone())
-            .collect()
+        let missing_for = |gateway: &String| before.get(gateway).map_or(Duration::ZERO, |before| *before + passed);
+        self.missing = missing.map(|gateway| (gateway.clone(), missing_for(&gateway))).collect();
+        let dead = self.missing.iter().filter(|(_, missing_for)| **missing_for >= self.grace);
+        dead.map(|(gateway, _)| gateway.clone()).collect()
     }
 }
 
@@ -88,9 +87,9 @@ mod tests {
     }
 
     #[test]
-    fn after_a_standstill_the_grace_begins_anew() {
+    fn a_standstill_counts_little() {
         let (mut gateways, start) = (Gateways::new(GRACE), Instant::now());
-        looks(&mut gateways, start, 0, &[false; 5]);
-        assert_eq!(looks(&mut gateways, start, 20, &[false; 3]), [false; 3]);
+        looks(&mut gateways, start, 0, &[true, false]);
+        assert_eq!(looks(&mut gateways, start, 20, &[false; 5]), [false, false, false, false, true]);
     }
 }

@@ -18,11 +18,8 @@ impl Matcher {
     pub(crate) async fn tick(&self) -> anyhow::Result<()> {
         let (started, now) = (Instant::now(), now_ms());
         let plan = plan(self.claims.waiting(now).await?, now, self.config.fallback_after);
-        stream::iter(parts(plan.pairs.clone()))
-            .map(|pairs| self.pair_up(pairs, now))
-            .buffer_unordered(TRANSACTIONS)
-            .try_collect::<()>()
-            .await?;
+        let parts: Vec<_> = plan.pairs.chunks(PAIRS).map(|pairs| self.pair_up(pairs.to_vec(), now)).collect();
+        stream::iter(parts).buffer_unordered(TRANSACTIONS).try_collect::<()>().await?;
         for moved in &plan.left {
             self.move_to_talk(moved).await?;
         }
@@ -61,10 +58,6 @@ impl Matcher {
         let status = QueueStatus { vent, listen, talk };
         Ok(self.bus.publish(subjects::QUEUE_STATUS.into(), &status).await?)
     }
-}
-
-fn parts(pairs: Vec<Pair>) -> Vec<Vec<Pair>> {
-    pairs.chunks(PAIRS).map(<[Pair]>::to_vec).collect()
 }
 
 fn seconds(ms: i64) -> f64 {

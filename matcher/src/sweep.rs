@@ -30,13 +30,13 @@ impl Matcher {
 
     async fn finish_closed_rooms(&self) -> anyhow::Result<()> {
         let closed = self.rooms.closed_before(now_ms() - FINISHING_MS).await?;
-        each(closed, async |room| self.finish(&room).await).await
+        each(closed, |room| async move { self.finish(&room).await }).await
     }
 
     /// Who joined goes back to the queue, who did not is removed.
     async fn dissolve_rooms_not_entered(&self) -> anyhow::Result<()> {
         let too_old = now_ms() - ms(self.config.join_timeout);
-        each(self.rooms.not_begun(too_old, i64::MAX).await?, async |room| {
+        each(self.rooms.not_begun(too_old, i64::MAX).await?, |room| async move {
             let joined = room.members.iter().filter(|member| member.joined).map(|member| member.user);
             if self.close(&room, EndReason::Gone, joined.collect()).await? {
                 metrics::counter!("talk_rooms_not_entered_total").increment(1);
@@ -69,14 +69,14 @@ impl Matcher {
             tracing::warn!(gateway, connections = lost.len(), "a gateway is dead");
             // The epoch protects whoever has come back elsewhere.
             let gone = |epoch| Gone { epoch, seen: None, sequence: 0, now: now_ms(), partner_hears_at: None };
-            each(lost, async |user| self.disconnect(user.id, gone(user.epoch)).await.map(drop)).await?;
+            each(lost, |user| async move { self.disconnect(user.id, gone(user.epoch)).await.map(drop) }).await?;
         }
         Ok(())
     }
 
     async fn remove_gone(&self) -> anyhow::Result<()> {
         let since = now_ms() - ms(self.config.resume_window);
-        each(self.users.away_since(since).await?, async |user| self.remove(user.id, since).await).await
+        each(self.users.away_since(since).await?, |user| self.remove(user.id, since)).await
     }
 
     async fn remove(&self, user: UserId, away_since: i64) -> anyhow::Result<()> {
@@ -97,6 +97,10 @@ impl Matcher {
 }
 
 /// Many beside each other, since each waits for the journal.
-async fn each<T>(all: Vec<T>, step: impl AsyncFn(T) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    stream::iter(all).map(|one| step(one)).buffer_unordered(BESIDE).try_collect().await
+async fn each<T, F>(all: Vec<T>, step: impl Fn(T) -> F) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let steps: Vec<F> = all.into_iter().map(step).collect();
+    stream::iter(steps).buffer_unordered(BESIDE).try_collect().await
 }

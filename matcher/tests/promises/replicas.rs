@@ -1,0 +1,57 @@
+//! Several matchers at once.
+
+use crate::world::World;
+use futures_util::TryStreamExt as _;
+use mongodb::bson::{Bson, Document, doc};
+use proto::{Queue, UserId};
+use std::collections::BTreeSet;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_matcher_ticks_when_the_one_that_ticked_stops() {
+    let (world, first) = World::with_matcher(&["--match-interval", "1h"]).await;
+    world.matched().await;
+    let second = world.start(&["--match-interval", "1h"]);
+    first.stop().await;
+    world.matched().await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_that_another_replica_applied_wake_the_one_that_ticks() {
+    let (world, _first) = World::with_matcher(&["--match-interval", "1h"]).await;
+    world.matched().await;
+    let _second = world.start(&["--match-interval", "1h"]);
+    // Any of them may fall to either replica.
+    for _ in 0..20 {
+        world.matched().await;
+    }
+}
+
+/// Each matcher has a bus of its own here, so that each holds a lease and ticks.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_in_two_rooms_when_two_matchers_tick_on_one_database() {
+    let one = World::new().await;
+    let other = World::on(one.database.name()).await;
+    let ticks = [one.hold_the_tick().await, other.hold_the_tick().await];
+    let _matchers = [&one, &other].map(|world| world.start(&["--match-interval", "1ms", "--join-timeout", "1h"]));
+    let mut people = Vec::new();
+    for n in 0..300 {
+        people.push([&one, &other][n % 2].waiting(Queue::ALL[n % 2]).await.id);
+    }
+    for tick in ticks {
+        tick.give_back().await.expect("given back");
+    }
+    one.becomes("everybody is paired", async |_| {
+        one.users().count_documents(doc! { "state": "paired" }).await.expect("a count") == 300
+    })
+    .await;
+    let rooms: Vec<Document> = one.rooms().find(doc! {}).await.expect("found").try_collect().await.expect("rooms");
+    let members: Vec<UserId> = rooms.iter().flat_map(members).collect();
+    assert_eq!(rooms.len(), 150);
+    assert_eq!(members.iter().copied().collect::<BTreeSet<_>>(), people.into_iter().collect());
+}
+
+fn members(room: &Document) -> Vec<UserId> {
+    let members = room.get_array("members").expect("members").iter().filter_map(Bson::as_document);
+    members.map(|member| member.get_str("user").expect("an id").parse().expect("a user")).collect()
+}
