@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+mod as_service;
 mod backing;
 mod data;
 mod log;
@@ -35,6 +36,7 @@ mod stack;
 mod summary;
 mod watch;
 
+pub use as_service::run_as_service;
 pub use log::Sink;
 pub use options::{Database, StackOptions};
 pub use service::{Kind, Service};
