@@ -28,9 +28,15 @@ scenario('400 for a body that is not JSON, on every route', async ({ angular }) 
 });
 
 scenario('400 for JSON that is no object, on every route', async ({ angular }) => {
-  const { rest } = angular();
+  const person = angular();
+  await person.start();
+  const { rest } = person;
   for (const path of POST_ROUTES) {
     for (const body of ['[]', '7', '"text"', 'null', 'true']) await fails(rest, 'POST', path, { headers: JSON_TYPE, body }, 400);
+  }
+  for (const [path, good] of goodBodies(person)) {
+    const body = JSON.stringify(Object.values(good)); // the values alone, in the order of the fields
+    await fails(rest, 'POST', path, { headers: JSON_TYPE, body }, 400);
   }
 });
 
