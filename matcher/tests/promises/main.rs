@@ -5,5 +5,6 @@ mod connecting;
 mod ending;
 mod failing;
 mod matching;
+mod outages;
 mod replicas;
 mod world;

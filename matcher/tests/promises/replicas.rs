@@ -4,6 +4,7 @@ use crate::world::World;
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Bson, Document, doc};
 use proto::{Queue, UserId};
+use servers::shared_mongo;
 use std::collections::BTreeSet;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +32,7 @@ async fn commands_that_another_replica_applied_wake_the_one_that_ticks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_in_two_rooms_when_two_matchers_tick_on_one_database() {
     let one = World::new().await;
-    let other = World::on(one.database.name()).await;
+    let other = World::on(shared_mongo().await.expect("a mongod"), one.database.name()).await;
     let ticks = [one.hold_the_tick().await, other.hold_the_tick().await];
     let _matchers = [&one, &other].map(|world| world.start(&["--match-interval", "1ms", "--join-timeout", "1h"]));
     let mut people = Vec::new();

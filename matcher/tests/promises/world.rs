@@ -16,7 +16,7 @@ use proto::{
     streams, subjects,
 };
 use serde::de::DeserializeOwned;
-use servers::{Nats, NatsOptions, shared_mongo};
+use servers::{Mongo, Nats, NatsOptions, shared_mongo};
 use std::time::Duration;
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -53,24 +53,24 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let database = shared_mongo().await.expect("a mongod").fresh_database();
-        Self::on(&database).await
+        let mongo = shared_mongo().await.expect("a mongod");
+        Self::on(mongo, &mongo.fresh_database()).await
     }
 
     /// A bus of its own, on a database that another world may use too.
-    pub(crate) async fn on(database: &str) -> Self {
+    pub(crate) async fn on(mongo: &Mongo, database: &str) -> Self {
         let nats = Nats::start(NatsOptions::default()).await.expect("a nats-server");
         let client = async_nats::connect(nats.url()).await.expect("a connection");
         let bus = Bus::new(client);
         streams::declare(&bus.js, 1).await.expect("streams");
-        let uri = shared_mongo().await.expect("a mongod").url();
+        let uri = mongo.url();
         let database = Client::with_uri_str(&uri).await.expect("a client").database(database);
         let gateway: GatewayId = "gateway-1".parse().expect("an id");
         let alive = hold(&bus, &lease::gateway_key(&gateway), Duration::from_secs(600)).await;
         Self { nats, bus, database, gateway, uri, alive }
     }
 
-    /// A world with one matcher, which polls so seldom that only a wake-up helps.
+    /// A world with one matcher.
     pub(crate) async fn with_matcher(more: &[&str]) -> (Self, Replica) {
         let world = Self::new().await;
         let replica = world.start(more);
