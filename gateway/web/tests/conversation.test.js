@@ -110,6 +110,31 @@ test("the title tells of messages while the tab is hidden", async () => {
   assert.equal(await ben.page.title(), "talk to me");
 });
 
+test("a sound tells of messages while the tab is hidden, for whoever wants it", async () => {
+  const sounds = () => ben.page.evaluate(() => window.sounds ?? 0);
+  await ben.page.evaluate(() => {
+    const Tone = window.OscillatorNode;
+    window.OscillatorNode = class extends Tone {
+      start(when) {
+        window.sounds = (window.sounds ?? 0) + 1;
+        super.start(when);
+      }
+    };
+  });
+  await ben.hide();
+  await ann.say("one");
+  await ben.got("one");
+  assert.equal(await sounds(), 0);
+  await ben.hide(false);
+  await ben.asks(ben.button("In an emergency"));
+  await ben.page.getByRole("switch").check();
+  const tried = await sounds();
+  assert.ok(tried > 0, "it is heard once when it is chosen");
+  await ben.hide();
+  await ann.say("two");
+  await until(async () => (await sounds()) > tried, "the sound");
+});
+
 test("who reads further up is not pulled down, and is told of what is new", async () => {
   for (let i = 0; i < 40; i++) await ann.say(`line ${i}`);
   await ben.got("line 39", 20_000);

@@ -95,6 +95,7 @@ test("a closed tab is a lost connection, and after 30 s the end", async () => {
   ben = undefined;
   await ann.sees("Their connection is lost. They have about 30 seconds to come back");
   await ann.sees("The other person did not come back", 50_000);
+  await ann.looksRight("wide-12-gone");
   assert.deepEqual(await ann.texts(), ["are you there?"]);
 });
 
@@ -107,6 +108,7 @@ test("a conversation that is open in a second tab asks in the first", async () =
   const copy = new Person(page, ann.url);
   await copy.connected();
   await ann.sees("This conversation is open in another tab.");
+  await ann.looksRight("wide-13-another-tab");
   await ann.button("Continue here").click();
   await copy.sees("This conversation is open in another tab.");
   await ann.say("here I am");
@@ -122,7 +124,7 @@ test("a message that cannot be kept has failed, and sent again it arrives once",
     await ann.say("the one sentence that matters");
     await ann.say("and another");
     await ann.sees("Not sent", 9_000);
-    await ann.looksRight("failed");
+    await ann.looksRight("wide-11-not-sent");
   });
   await ann.button("Try again").first().click();
   await ann.kept("the one sentence that matters", 20_000);
@@ -159,6 +161,37 @@ test("a server that is away while sending gets the message when it is back", asy
   await ben.got("into the silence", 20_000);
   await ann.connected(20_000);
   assert.deepEqual(await ben.texts(), ["into the silence"]);
+});
+
+test("a secret that is good for nothing any more begins anew", async () => {
+  const gone = { secret: "nobody.signed.this", inRoom: true, draft: "still here", unsent: [] };
+  ann = await Person.arrives(browser, stack.url(0));
+  await ann.page.evaluate((gone) => sessionStorage.setItem("talk-to-me", JSON.stringify(gone)), gone);
+  await ann.page.reload();
+  await ann.sees("You were away for too long");
+  await ann.looksRight("wide-14-expired");
+  ben = await Person.arrives(browser, stack.url(1));
+  for (const person of [ann, ben]) await person.choose("talk");
+  await Promise.all([ann.connected(), ben.connected()]);
+  assert.equal(await ann.page.inputValue("#draft"), "still here");
+});
+
+test("a gateway that closes down hands over, and the other one notices nothing", async (t) => {
+  if (stack.untouchable) return t.skip(stack.untouchable);
+  const cable = await plugIn(stack.url(1));
+  t.after(cable.remove);
+  [ann, ben] = await meet(browser, stack, { urls: [stack.url(0), cable.url] });
+  await ben.say("before");
+  await ann.got("before");
+  cable.leadTo(stack.url(0));
+  stack.signal("gateway-2", "SIGTERM");
+  await ben.say("during");
+  await ben.kept("during", 15_000);
+  await ann.say("after");
+  await ben.got("after", 15_000);
+  assert.deepEqual(await ann.texts(), ["before", "during", "after"]);
+  assert.deepEqual(await ben.texts(), ["before", "during", "after"]);
+  assert.ok(!(await ann.heard()).includes("connection is lost"), "the partner saw no lost connection");
 });
 
 test("a killed gateway is not the end", async (t) => {

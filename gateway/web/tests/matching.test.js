@@ -59,6 +59,7 @@ test("after the limit vent becomes talk, and the page says so", async () => {
   await ann.choose("vent");
   await ann.sees("you are now waiting in “Talk”", 20_000);
   await ann.sees("Looking for somebody to talk with");
+  await ann.looksRight("wide-15-moved");
   await ben.choose("talk");
   await Promise.all([ann.connected(), ben.connected()]);
 });

@@ -50,6 +50,9 @@ export interface Ack<T = unknown> {
 
 export const TOO_MANY = "too_many_requests";
 
+/** What goes by: asking again later makes sense. */
+export const PASSING: readonly (string | undefined)[] = [TOO_MANY, "unavailable", "outdated"];
+
 /** What a message may hold at most, in bytes of UTF-8. */
 export const MESSAGE_BYTES = 16_000;
 

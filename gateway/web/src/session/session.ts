@@ -1,7 +1,7 @@
 // One person's way through: identity, socket, queue, room. Turns what the person does into
 // emits and what the gateway says into events; what follows from them is in reduce.ts.
 import type { Store } from "../conversation/store.ts";
-import { TOO_MANY, type Queue, type Snapshot } from "../conversation/wire.ts";
+import { PASSING, type Queue, type Snapshot } from "../conversation/wire.ts";
 import { forget, recall, remember } from "./memory.ts";
 import { newNonce } from "./nonce.ts";
 import { Outbox } from "./outbox.ts";
@@ -12,8 +12,7 @@ import { Typing } from "./typing.ts";
 /** Put out by the server, which is closing down perhaps: another one takes us. */
 const ELSEWHERE_MS = 500;
 /** The server has us there already: what follows comes by itself. */
-const ALREADY = ["already_waiting", "in_room"];
-const TRY_AGAIN = [TOO_MANY, "unavailable", "outdated"];
+const ALREADY: readonly (string | undefined)[] = ["already_waiting", "in_room"];
 
 export class Session {
   #socket: TalkSocket | null = null;
@@ -112,7 +111,7 @@ export class Session {
       const answer = await newIdentity();
       if (!stillWanted()) return;
       if (answer.success && answer.data) return this.#connect(answer.data.secret);
-      if (!TRY_AGAIN.includes(answer.code ?? "")) return this.#refused();
+      if (!PASSING.includes(answer.code)) return this.#refused();
       this.store.dispatch({ type: "link", link: "lost" });
       await pause(answer.retry_after_ms ?? 1_500);
     }
@@ -150,8 +149,8 @@ export class Session {
     while (socket?.connected && wanted()) {
       const ack = await askForQueue(socket, this.store.state.wait?.queue ?? "talk");
       if (!wanted()) return;
-      if (ack.success || ALREADY.includes(ack.code ?? "")) return this.store.dispatch({ type: "queued" });
-      if (!TRY_AGAIN.includes(ack.code ?? "")) return this.#refused();
+      if (ack.success || ALREADY.includes(ack.code)) return this.store.dispatch({ type: "queued" });
+      if (!PASSING.includes(ack.code)) return this.#refused();
       await pause(ack.retry_after_ms);
     }
   }

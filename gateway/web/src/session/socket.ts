@@ -2,7 +2,7 @@
 import { io, type Socket } from "socket.io-client";
 import type { Store } from "../conversation/store.ts";
 import type { ClientEvents, Queue, ServerEvents } from "../conversation/wire.ts";
-import { TOO_MANY, type Ack } from "../conversation/wire.ts";
+import { PASSING, TOO_MANY, type Ack } from "../conversation/wire.ts";
 
 export type TalkSocket = Socket<ServerEvents, ClientEvents>;
 
@@ -46,6 +46,7 @@ export function forwardEvents(socket: TalkSocket, { dispatch }: Store): void {
 
 const NO_ANSWER: Ack = { success: false, code: "unavailable" };
 const ANSWER_MS = 6_000;
+const GOODBYE_MS = 30_000;
 
 export function askForQueue(socket: TalkSocket, queue: Queue): Promise<Ack> {
   return socket.timeout(ANSWER_MS).emitWithAck("request_queue", { queue }).catch(() => NO_ANSWER);
@@ -64,14 +65,16 @@ export async function like(socket: TalkSocket, id: string): Promise<boolean> {
 /** Says goodbye in the background, for as long as the room would wait for us. */
 export function sayGoodbye(socket: TalkSocket): void {
   socket.off();
-  const close = () => void socket.disconnect();
-  const limit = setTimeout(close, 30_000);
+  const limit = setTimeout(() => socket.disconnect(), GOODBYE_MS);
+  const close = () => {
+    clearTimeout(limit);
+    socket.disconnect();
+  };
   const leave = async () => {
     const ack = await socket.timeout(ANSWER_MS).emitWithAck("leave_room").catch(() => NO_ANSWER);
-    if (ack.code === TOO_MANY) await pause(ack.retry_after_ms);
-    if (ack.code === TOO_MANY && socket.connected) return leave();
-    clearTimeout(limit);
-    close();
+    if (ack.success || !PASSING.includes(ack.code)) return close();
+    await pause(ack.retry_after_ms);
+    if (socket.active) await leave();
   };
   socket.on("connect_error", () => socket.active || close());
   if (socket.connected) void leave();

@@ -1,14 +1,14 @@
 // A cable between one person and a gateway, that can be pulled: a lost connection as it is, with
-// nothing said and nobody to connect to.
+// nothing said and nobody to connect to. It may lead to another gateway, as a load balancer does.
 import { connect, createServer } from "node:net";
 
 export async function plugIn(url) {
-  const { hostname, port } = new URL(url);
+  let to = new URL(url);
   const ends = new Set();
   let whole = true;
   const server = createServer((near) => {
     if (!whole) return near.resetAndDestroy();
-    const far = connect(Number(port), hostname);
+    const far = connect(Number(to.port), to.hostname);
     for (const [one, other] of [[near, far], [far, near]]) {
       ends.add(one);
       one.pipe(other);
@@ -21,6 +21,7 @@ export async function plugIn(url) {
     for (const end of ends) end.destroy();
   };
   const mend = () => (whole = true);
+  const leadTo = (other) => (to = new URL(other));
   const remove = () => (pull(), server.close());
-  return { url: `http://localhost:${server.address().port}`, pull, mend, remove };
+  return { url: `http://localhost:${server.address().port}`, pull, mend, leadTo, remove };
 }
