@@ -16,6 +16,7 @@ pub(crate) async fn announce(bus: &Bus, delivery: &Delivery<RoomCommand>, outcom
     let room = Some(delivery.command.room());
     match outcome {
         Outcome::Stored { message, members } => {
+            tracing::debug!(room.id = %message.room_id, user.id = %message.author, message.id = %message.id, "stored");
             let live = Live::Message(message.clone());
             for member in members {
                 bus.tell(room, *member, &live).await?;
@@ -23,18 +24,23 @@ pub(crate) async fn announce(bus: &Bus, delivery: &Delivery<RoomCommand>, outcom
             delivery.reply(bus, &Reply::Ok(message)).await
         }
         Outcome::Liked { message, by, members } => {
+            tracing::debug!(user.id = %by, message.id = %message, "liked");
             let live = Live::Liked { message_id: *message, user_id: *by };
             for member in members {
                 bus.tell(room, *member, &live).await?;
             }
             delivery.reply(bus, &Reply::Ok(Liked { message_id: *message })).await
         }
-        Outcome::Erased => Ok(()),
+        Outcome::Erased => {
+            tracing::debug!(room.id = %delivery.command.room(), "erased");
+            Ok(())
+        }
         Outcome::Refused(refusal) => refuse(bus, delivery, *refusal).await,
         Outcome::Failed => refuse(bus, delivery, Refusal::Failed).await,
     }
 }
 
 async fn refuse(bus: &Bus, delivery: &Delivery<RoomCommand>, refusal: Refusal) -> Result<(), BusError> {
+    tracing::debug!(bus.subject = %delivery.raw.subject, ?refusal, "refused");
     delivery.reply(bus, &Reply::<()>::Refused(refusal)).await
 }

@@ -11,10 +11,13 @@ use proto::{
     events::{HISTORY_PAGE, History, HistoryRequest},
     subjects,
 };
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Questions that are worked on at once.
 const AT_ONCE: usize = 32;
+/// Whoever asks has given up by then.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The service, listening.
 pub(crate) struct Reader {
@@ -46,7 +49,8 @@ impl Reader {
 }
 
 async fn answer(store: &Store, question: Request) {
-    let answer = match read(store, &question).await {
+    let read = tokio::time::timeout(DEADLINE, read(store, &question));
+    let answer = match read.await.context("MongoDB is too slow").flatten() {
         Ok(reply) => Ok(reply),
         Err(failure) => {
             tracing::warn!(bus.subject = %question.message.subject, "no history: {failure:#}");

@@ -71,8 +71,9 @@ impl Intake {
                 Some(Err(_)) | None => self.active.fade(),
             }
         };
+        let taken = taken?;
         self.active.refresh();
-        taken.map(|taken| self.sort(taken))
+        Some(self.sort(taken))
     }
 
     fn sort(&mut self, taken: Vec<Result<jetstream::Message, pull::MessagesError>>) -> Taken {

@@ -45,6 +45,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// MongoDB that takes longer than this for nothing is of no use.
+const PING_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Runs a chat-store until `shutdown`, then finishes the batches in hand.
 ///
 /// # Errors
@@ -93,7 +96,10 @@ fn ready(bus: &Bus, store: &Store) -> health::Ready {
             if !bus.connected() {
                 return Err("NATS is away".to_owned());
             }
-            store.ping().await.map_err(|_| "MongoDB is away".to_owned())
+            match tokio::time::timeout(PING_DEADLINE, store.ping()).await {
+                Ok(Ok(())) => Ok(()),
+                _ => Err("MongoDB is away".to_owned()),
+            }
         })
     })
 }

@@ -25,7 +25,10 @@ impl Partition {
         let in_room = |like: &Like| messages.get(&like.message).filter(|message| message.room_id == like.room);
         let unliked = |like: &&Like| in_room(like).is_some_and(|message| !message.liked);
         let fresh: BTreeSet<MessageId> = likes.iter().filter(unliked).map(|like| like.message).collect();
-        self.store.like(&fresh.iter().copied().collect::<Vec<_>>()).await?;
+        // Those that are liked already too: then this waits until the majority knows it.
+        let known: Vec<MessageId> =
+            likes.iter().filter(|like| in_room(like).is_some()).map(|like| like.message).collect();
+        self.store.like(&known).await?;
         metrics::counter!(numbers::LIKES).increment(fresh.len() as u64);
         for like in &likes {
             let news = batch.again || fresh.contains(&like.message);

@@ -11,10 +11,10 @@ use mongodb::{
     Client, Collection, Database,
     bson::{DateTime, doc},
     error::Error,
-    options::ClientOptions,
+    options::{ClientOptions, ReadConcern},
 };
 use proto::{Message, MessageId, RoomId, UserId};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, SystemTime};
 
 /// How long to look for a usable MongoDB server before an operation fails and is tried again.
@@ -83,10 +83,9 @@ impl Store {
         options.app_name = Some("chat-store".to_owned());
         options.server_selection_timeout = Some(SELECTION_TIMEOUT);
         let database = Client::with_options(options).context("MONGODB_URI")?.database(&config.mongodb_database);
-        let majority = durable();
         Ok(Self {
-            messages: database.collection_with_options("messages", majority.clone()),
-            rooms: database.collection_with_options("rooms", majority),
+            messages: database.collection_with_options("messages", durable()),
+            rooms: database.collection("rooms"),
             database,
             ttl: config.message_ttl,
         })
@@ -108,7 +107,8 @@ impl Store {
         self.database.run_command(doc! {"ping": 1}).await.map(drop)
     }
 
-    /// Those of the rooms that exist.
+    /// Those of the rooms that exist. As the primary has them: one that was just elected has all
+    /// that the majority had, but does not know so yet, and a room must not be missed.
     pub(crate) async fn rooms(&self, rooms: &[RoomId]) -> Result<Vec<Room>, Error> {
         let projection = doc! {"members.user": 1, "open": 1};
         self.rooms.find(doc! {"_id": {"$in": texts(rooms)}}).projection(projection).await?.try_collect().await
@@ -122,11 +122,13 @@ impl Store {
             doc! {"$sort": {"room_id": -1, "seq": -1}},
             doc! {"$group": {"_id": "$room_id", "last": {"$first": "$seq"}}},
         ];
-        let found: Vec<OfRoom> = self.aggregate(pipeline).await?;
+        // As the primary has it: what follows a place that is lost is lost with it.
+        let found = self.messages.aggregate(pipeline).read_concern(ReadConcern::local()).with_type::<OfRoom>();
+        let found: Vec<OfRoom> = found.await?.try_collect().await?;
         Ok(found.into_iter().map(|of| (of.room, u64::try_from(of.last).unwrap_or(0))).collect())
     }
 
-    /// Those of the messages that are stored already.
+    /// Those of the messages that are stored already, at the majority.
     pub(crate) async fn stored(&self, keys: &[Key]) -> Result<Vec<Message>, Error> {
         if keys.is_empty() {
             return Ok(Vec::new());
@@ -149,9 +151,10 @@ impl Store {
         inserted.map(drop).map_err(why_not_inserted)
     }
 
-    /// Those of the messages that exist.
+    /// Those of the messages that exist, as the primary has them.
     pub(crate) async fn messages(&self, messages: &[MessageId]) -> Result<Vec<Message>, Error> {
-        self.messages.find(doc! {"_id": {"$in": texts(messages)}}).await?.try_collect().await
+        let which = doc! {"_id": {"$in": texts(messages)}};
+        self.messages.find(which).read_concern(ReadConcern::local()).await?.try_collect().await
     }
 
     /// Marks messages as liked.
@@ -186,15 +189,8 @@ impl Store {
             doc! {"$sort": {"room_id": -1, "seq": -1}},
             doc! {"$group": {"_id": "$room_id", "last": {"$first": "$seq"}}},
         ];
-        let found: Vec<OfRoom> = self.aggregate(pipeline).await?;
+        let found: Vec<OfRoom> = self.messages.aggregate(pipeline).with_type::<OfRoom>().await?.try_collect().await?;
         Ok(found.into_iter().map(|of| of.room).collect())
-    }
-
-    async fn aggregate<T: DeserializeOwned + Send + Sync + Unpin>(
-        &self,
-        pipeline: impl IntoIterator<Item = mongodb::bson::Document>,
-    ) -> Result<Vec<T>, Error> {
-        self.messages.aggregate(pipeline).with_type::<T>().await?.try_collect().await
     }
 }
 

@@ -10,19 +10,23 @@ use tokio_util::sync::CancellationToken;
 
 /// Rooms to ask for at once.
 const CHUNK: usize = 1000;
+/// MongoDB that hangs must not end all sweeping.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Sweeps at every interval until the shutdown.
 pub(crate) async fn run(store: Store, config: Config, shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval(config.sweep_interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        match shutdown.run_until_cancelled(sweep(&store, config.sweep_grace)).await {
-            Some(Ok(0)) | None => {}
-            Some(Ok(removed)) => {
+        let sweep = tokio::time::timeout(config.sweep_grace + DEADLINE, sweep(&store, config.sweep_grace));
+        match shutdown.run_until_cancelled(sweep).await {
+            Some(Ok(Ok(0))) | None => {}
+            Some(Ok(Ok(removed))) => {
                 metrics::counter!(numbers::BACKSTOP_REMOVED).increment(removed);
                 tracing::warn!(removed, "the sweep removed messages of rooms that were over");
             }
-            Some(Err(error)) => tracing::warn!("a sweep failed: {error}"),
+            Some(Ok(Err(error))) => tracing::warn!("a sweep failed: {error}"),
+            Some(Err(_)) => tracing::warn!("a sweep took too long"),
         }
     }
 }

@@ -78,3 +78,19 @@ async fn commands_wait_in_order_while_mongodb_is_away() {
     dense(&world.stored(room).await);
     world.eventually("the other room is erased", async || world.stored(ended).await.is_empty()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_are_applied_in_order_after_nats_was_killed() {
+    let world = World::new().await;
+    let _replicas = [world.start(&[]), world.start(&[])];
+    let room = world.room().await;
+    let author = room.members[0];
+    world.say(room, author, "0").await;
+
+    for round in ["1", "2"] {
+        world.nats.kill().await;
+        world.nats.restart().await.expect("it is back");
+        world.say(room, author, round).await;
+    }
+    assert_eq!(nonces(&world.stored(room).await), ["0", "1", "2"]);
+}

@@ -79,16 +79,6 @@ impl World {
         room
     }
 
-    /// Rooms of one partition.
-    pub(crate) async fn room_in(&self, partition: u32) -> Room {
-        loop {
-            let room = self.room().await;
-            if subjects::partition(room.id) == partition {
-                return room;
-            }
-        }
-    }
-
     pub(crate) async fn close(&self, room: Room) {
         let which = doc! {"_id": room.id.to_string()};
         self.rooms().update_one(which, doc! {"$set": {"open": false}}).await.expect("closed");
