@@ -7,8 +7,11 @@ import { loadSettings } from "./settings.ts";
 import { language } from "./texts.ts";
 import { Page } from "./view/page.tsx";
 import "./style/base.css";
+import "./style/dialog.css";
 import "./style/start.css";
+import "./style/waiting.css";
 import "./style/room.css";
+import "./style/messages.css";
 
 document.documentElement.lang = language;
 

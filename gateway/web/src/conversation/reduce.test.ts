@@ -47,6 +47,12 @@ describe("waiting", () => {
     expect(state.wait).toMatchObject({ queue: "talk", movedFrom: "vent", since: NOW });
   });
 
+  test("moved to talk, one is counted there", () => {
+    const status = { queue: "vent" as const, waited_ms: 9_000, waiting: { vent: 2, listen: 0, talk: 0 } };
+    const state = after(chosen, { type: "waiting", status, now: NOW }, { type: "moved", from: "vent", to: "talk" });
+    expect(state.wait?.counts).toEqual({ vent: 1, listen: 0, talk: 1 });
+  });
+
   test("a connection that comes back to a server that forgot us asks again", () => {
     expect(after(chosen, { type: "queued" }, resumed({ state: "idle" }))).toMatchObject({ phase: "waiting", wait: { asked: false } });
   });

@@ -39,7 +39,7 @@ function reduceWaiting(state: State, event: Event): State {
       return { ...state, wait: { ...state.wait, queue, asked: true, since: event.now - waited_ms, counts: waiting } };
     }
     case "moved":
-      return { ...state, wait: { ...state.wait, queue: event.to, movedFrom: event.from } };
+      return { ...state, wait: moved(state.wait, event.from, event.to) };
     case "matched":
       return inRoom(state);
     default:
@@ -113,6 +113,13 @@ function resumedIdle(state: State): State {
 
 function wait(queue: Queue, since: number): Wait {
   return { queue, since, asked: false, counts: null, movedFrom: null, returned: false };
+}
+
+// The numbers go along at once; the server tells them only every few seconds.
+function moved(wait: Wait, from: Queue, to: Queue): Wait {
+  const { counts } = wait;
+  const moved = counts && { ...counts, [from]: Math.max(0, counts[from] - 1), [to]: counts[to] + 1 };
+  return { ...wait, queue: to, movedFrom: from, counts: moved };
 }
 
 function inRoom(state: State): State {

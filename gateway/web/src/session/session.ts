@@ -1,6 +1,7 @@
 // One person's way through: identity, socket, queue, room. Turns what the person does into
 // emits and what the gateway says into events; what follows from them is in reduce.ts.
 import type { Store } from "../conversation/store.ts";
+import { tidy } from "../conversation/tidy.ts";
 import { PASSING, type Queue, type Snapshot } from "../conversation/wire.ts";
 import { forget, recall, remember } from "./memory.ts";
 import { newNonce } from "./nonce.ts";
@@ -73,7 +74,7 @@ export class Session {
   }
 
   send(): void {
-    const content = this.store.state.draft.trim();
+    const content = tidy(this.store.state.draft);
     if (content === "") return;
     this.#typing.stop();
     this.store.dispatch({ type: "sent", nonce: newNonce(), content, now: Date.now() });

@@ -1,6 +1,7 @@
 // Where one writes. Enter sends where there is a keyboard; a phone has the button.
 import { useLayoutEffect } from "preact/hooks";
 import type { State } from "../conversation/state.ts";
+import { tidy } from "../conversation/tidy.ts";
 import { MESSAGE_BYTES } from "../conversation/wire.ts";
 import type { Session } from "../session/session.ts";
 import { texts } from "../texts.ts";
@@ -12,8 +13,9 @@ const utf8 = new TextEncoder();
 
 export function Composer({ state, session }: { state: State; session: Session }) {
   const field = useFocusOnEnter<HTMLTextAreaElement>(hasKeyboard());
-  const excess = utf8.encode(state.draft.trim()).length - MESSAGE_BYTES;
-  const sendable = excess <= 0 && state.draft.trim() !== "";
+  const content = tidy(state.draft);
+  const excess = utf8.encode(content).length - MESSAGE_BYTES;
+  const sendable = excess <= 0 && content !== "";
   useLayoutEffect(() => grow(field.current!), [state.draft]);
   const send = () => {
     if (sendable) session.send();
