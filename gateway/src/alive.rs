@@ -67,5 +67,5 @@ pub(crate) async fn follow_queue_status(app: Shared) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long sockets get to say that they go.
-pub(crate) const GOODBYES: Duration = Duration::from_secs(5);
+/// How long each step of a drain may take.
+pub(crate) const GOODBYES: Duration = Duration::from_secs(4);

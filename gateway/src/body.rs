@@ -9,6 +9,10 @@ use axum::{
     response::IntoResponse as _,
 };
 use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// How long a client may take to send a body.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A body as it came.
 pub(crate) struct Raw(pub(crate) Bytes);
@@ -17,7 +21,8 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        Bytes::from_request(request, state).await.map(Self).map_err(unread)
+        let read = tokio::time::timeout(READ_TIMEOUT, Bytes::from_request(request, state)).await;
+        read.map_err(|_| ApiError::bad("the body took too long"))?.map(Self).map_err(unread)
     }
 }
 

@@ -1,5 +1,6 @@
 //! All that the gateway is told, read once.
 
+use axum::http::HeaderValue;
 use clap::Parser;
 use proto::{
     GatewayId,
@@ -34,8 +35,8 @@ pub struct Config {
     pub secret_ttl: Duration,
     /// Origins that may use this gateway from a browser, separated by commas. Empty for any,
     /// which is safe because no cookie carries authority.
-    #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',')]
-    pub allowed_origins: Vec<String>,
+    #[arg(long, env = "ALLOWED_ORIGINS", default_value = "", value_parser = origins)]
+    pub allowed_origins: Origins,
     /// How long a client waits for the result of what it asked for; then it gets a 503, and
     /// asking again is safe.
     #[arg(long, env = "RESULT_DEADLINE", default_value = "5s", value_parser = humantime::parse_duration)]
@@ -51,8 +52,8 @@ pub struct Config {
     #[arg(long, env = "PING_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration)]
     pub ping_timeout: Duration,
     /// How long this gateway may be silent on the bus before its people count as
-    /// disconnected; whole seconds.
-    #[arg(long, env = "GATEWAY_LEASE", default_value = "6s", value_parser = humantime::parse_duration)]
+    /// disconnected; whole seconds, at least 3.
+    #[arg(long, env = "GATEWAY_LEASE", default_value = "6s", value_parser = lease)]
     pub lease: Duration,
     /// What one person may ask for in a second, after a burst of ten times as much.
     #[arg(long, env = "ACTIONS_PER_SECOND", default_value = "20")]
@@ -65,5 +66,39 @@ pub struct Config {
 impl ServiceConfig for Config {
     fn common(&self) -> &Common {
         &self.common
+    }
+}
+
+/// Origins that may use the gateway; none for any.
+#[derive(Clone, Debug, Default)]
+pub struct Origins(pub Vec<HeaderValue>);
+
+fn origins(list: &str) -> Result<Origins, String> {
+    let named = list.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    named.map(origin).collect::<Result<_, _>>().map(Origins)
+}
+
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let host = text.split_once("://").map(|(_, host)| host).filter(|host| !host.is_empty() && !host.contains('/'));
+    let wrong = || format!("{text} is no origin; one looks like https://chat.example");
+    host.ok_or_else(wrong).and_then(|_| text.parse().map_err(|_| wrong()))
+}
+
+fn lease(text: &str) -> Result<Duration, String> {
+    let lease = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if lease >= Duration::from_secs(3) { Ok(lease) } else { Err("at least 3s".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_read_with_blanks_and_wrong_ones_refused() {
+        assert!(origins("").expect("none").0.is_empty());
+        assert_eq!(origins("https://a.example, http://b:1").expect("two").0, ["https://a.example", "http://b:1"]);
+        for wrong in ["a.example", "https://a.example/", "https://a\n.example"] {
+            assert!(origins(wrong).is_err(), "{wrong}");
+        }
     }
 }

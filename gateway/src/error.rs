@@ -124,7 +124,7 @@ pub(crate) struct Envelope<T> {
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after_ms: Option<u128>,
+    retry_after_ms: Option<u64>,
 }
 
 impl<T> Envelope<T> {
@@ -140,7 +140,7 @@ impl<T> Envelope<T> {
                 success: false,
                 data: None,
                 code: Some(error.code()),
-                retry_after_ms: error.retry_after().map(|wait| wait.as_millis()),
+                retry_after_ms: error.retry_after().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
                 error: Some(error.to_string()),
             },
         }

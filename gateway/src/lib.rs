@@ -12,7 +12,7 @@
 //! What happens when somebody comes:
 //!
 //! 1. [`socket`]: the handshake; each event goes in order into the channel of a session.
-//! 2. [`session`] (`identify`): subscribes to the user's events and tells the matcher.
+//! 2. [`session`] and [`identity`]: subscribes to the user's events and tells the matcher.
 //! 3. `request_queue`, or POST /queue: the matcher puts the user in a queue.
 //! 4. The matcher's `matched` comes in [`listening`] (`take_up`) and goes out as `queue_complete`.
 //! 5. [`alive`] holds the lease whose lapse tells that this gateway was killed.
@@ -27,6 +27,7 @@ mod body;
 mod config;
 mod cursor;
 mod error;
+mod identity;
 mod limits;
 mod listening;
 mod order;
@@ -47,6 +48,7 @@ use asking::Asker;
 use limits::Limits;
 use order::Lanes;
 use proto::{GatewayId, bus::Bus, health, service};
+use socketioxide::SocketIo;
 use state::{App, Memberships, Shared};
 use std::{future::IntoFuture as _, sync::Arc};
 use token::Secrets;
@@ -69,23 +71,34 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 
     let (router, io) = web::router(&app);
     let closing = CancellationToken::new();
-    let server = axum::serve(listener, router).with_graceful_shutdown(closing.clone().cancelled_owned());
+    let server = axum::serve(web::mind_the_dead(listener, &app.config), router)
+        .with_graceful_shutdown(closing.clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());
     tracing::info!(addr = %app.config.addr, gateway.id = %app.id, "people can come");
 
     shutdown.cancelled().await;
-    // First every session tells the matcher, then the connections close: afterwards sockets
-    // must not be emitted to.
+    say_goodbye(&app, &io).await;
+    closing.cancel();
+    // A request that never ends does not hold up the rest.
+    if let Ok(served) = tokio::time::timeout(alive::GOODBYES, server).await {
+        served?.context("serving people")?;
+    }
+    lease.await?;
+    app.bus.client.drain().await.context("draining NATS")
+}
+
+/// First every session tells the matcher, then the connections close: afterwards sockets must
+/// not be emitted to.
+async fn say_goodbye(app: &Shared, io: &SocketIo) {
     app.draining.cancel();
     app.sessions.close();
     if tokio::time::timeout(alive::GOODBYES, app.sessions.wait()).await.is_err() {
         tracing::warn!("the bus is away: some people could not be reported as gone");
     }
-    io.close().await;
-    closing.cancel();
-    server.await?.context("serving people")?;
-    lease.await?;
-    app.bus.client.drain().await.context("draining NATS")
+    // It waits for everybody's buffers, also for those of somebody who has stopped to read.
+    if tokio::time::timeout(alive::GOODBYES, io.close()).await.is_err() {
+        tracing::warn!("some connections were cut off");
+    }
 }
 
 /// One that no earlier process had: people of a gateway that was killed and started again under
@@ -104,7 +117,7 @@ async fn start(config: Config, id: GatewayId, bus: Bus, secrets: Secrets) -> any
         bus,
         secrets,
         asker,
-        lanes: Lanes::new(),
+        lanes: Lanes::default(),
         memberships: Memberships::default(),
         sessions: TaskTracker::new(),
         draining: CancellationToken::new(),

@@ -28,6 +28,8 @@ impl Session {
     async fn heard(&mut self, live: Live, room: Option<RoomId>) {
         match live {
             Live::Queued { queue, since_ms } => self.queued(queue, since_ms).await,
+            // Told before the user left, and heard after it.
+            Live::Matched(_) if self.who.as_ref().is_none_or(|who| who.epoch == 0) => {}
             Live::Matched(view) => self.take_up(Place::Room(view)).await,
             Live::Moved { from, to } => self.moved(from, to),
             Live::Replaced { epoch } => self.replaced(epoch),
@@ -41,12 +43,9 @@ impl Session {
             Live::Liked { message_id, user_id } => {
                 self.emit("message_liked", &Liked { message_id, user_id });
             }
-            Live::Typing { typing: true } => {
-                self.emit("partner_starts_typing", &NOTHING);
-            }
-            Live::Typing { typing: false } => {
-                self.emit("partner_stops_typing", &NOTHING);
-            }
+            // Now or never.
+            Live::Typing { typing: true } => drop(self.try_emit("partner_starts_typing", &NOTHING)),
+            Live::Typing { typing: false } => drop(self.try_emit("partner_stops_typing", &NOTHING)),
         }
     }
 
@@ -122,10 +121,8 @@ impl Session {
             self.stay(Stay::Waiting { queue, since_ms });
         }
         // The matcher had let go of this user, and does not know the socket any more.
-        if self.who.as_ref().is_some_and(|who| who.epoch == 0)
-            && let Some(view) = self.connect(None).await
-        {
-            self.take_up(view.place).await;
+        if self.who.as_ref().is_some_and(|who| who.epoch == 0) {
+            self.reconnect(0).await;
         }
     }
 
@@ -165,10 +162,7 @@ impl Session {
         if self.modern {
             self.emit("room_ended", &Ended { reason });
         }
-        if let Some(who) = &mut self.who {
-            who.epoch = 0;
-        }
-        self.stay(Stay::Idle);
+        self.let_go();
     }
 
     async fn message(&mut self, message: Message) {
@@ -188,7 +182,8 @@ impl Session {
     /// Tells a current client how long it has waited, and how many wait.
     pub(crate) fn tell_status(&self, waiting: QueueStatus) {
         if let (true, Some(Stay::Waiting { queue, since_ms })) = (self.modern, self.who.as_ref().map(|who| &who.stay)) {
-            self.emit("queue_status", &Status { queue: *queue, waited_ms: waited_ms(*since_ms), waiting });
+            // The next tick tells again.
+            self.try_emit("queue_status", &Status { queue: *queue, waited_ms: waited_ms(*since_ms), waiting });
         }
     }
 }

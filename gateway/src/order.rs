@@ -2,22 +2,62 @@
 //! when several are under way at once (an old client posts up to five in parallel).
 
 use proto::UserId;
-use tokio::sync::{Mutex, MutexGuard};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
-/// Enough that two authors seldom wait for each other.
-const LANES: usize = 256;
+/// A lane for each author who sends something right now; whoever comes first goes first.
+#[derive(Default)]
+pub(crate) struct Lanes(Mutex<HashMap<UserId, Arc<Turn<()>>>>);
 
-/// One author at a time in each; whoever comes first goes first.
-pub(crate) struct Lanes(Vec<Mutex<()>>);
+/// An author's turn, until it is dropped.
+pub(crate) struct Held<'a> {
+    lanes: &'a Lanes,
+    author: UserId,
+    guard: Option<OwnedMutexGuard<()>>,
+}
 
 impl Lanes {
-    pub(crate) fn new() -> Self {
-        Self((0..LANES).map(|_| Mutex::new(())).collect())
+    /// Waits for this author's turn.
+    pub(crate) async fn turn(&self, author: UserId) -> Held<'_> {
+        let lane = self.lock().entry(author).or_default().clone();
+        Held { lanes: self, author, guard: Some(lane.lock_owned().await) }
     }
 
-    /// This author's turn, until it is dropped.
-    pub(crate) async fn turn(&self, author: UserId) -> MutexGuard<'_, ()> {
-        let lane = usize::try_from(author.as_u128() % LANES as u128).unwrap_or(0);
-        self.0[lane].lock().await
+    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, Arc<Turn<()>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        drop(self.guard.take());
+        let mut lanes = self.lanes.lock();
+        // Nobody holds it or waits for it.
+        if lanes.get(&self.author).is_some_and(|lane| Arc::strong_count(lane) == 1) {
+            lanes.remove(&self.author);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn turns_come_in_the_order_of_asking_and_leave_nothing() {
+        let (lanes, author) = (Lanes::default(), UserId::new());
+        let first = lanes.turn(author).await;
+        let order = Mutex::new(Vec::new());
+        let go = async |n| {
+            let _turn = lanes.turn(author).await;
+            order.lock().expect("free").push(n);
+        };
+        // Polled in this order; they wait for the first, which goes last here.
+        tokio::join!(go(1), go(2), go(3), async { drop(first) });
+        assert_eq!(*order.lock().expect("free"), [1, 2, 3]);
+        assert!(lanes.lock().is_empty());
     }
 }

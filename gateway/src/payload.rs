@@ -47,6 +47,9 @@ pub(crate) enum State<'a> {
         partner_connected: bool,
         last_seq: u64,
         messages: Vec<Sent<'a>>,
+        /// Another `resumed` follows with what comes after.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        more: bool,
     },
 }
 

@@ -115,12 +115,18 @@ impl MessageBody {
 async fn send_message(State(app): State<Shared>, Body(body): Body<MessageBody>) -> Created<Message> {
     let user = verify(&app, &body.secret, body.user_id)?;
     let draft = body.draft()?;
+    // One deadline for all of it: the turn, the question where the author is, and the result.
+    let stored = tokio::time::timeout(app.config.result_deadline, keep(&app, user, draft));
+    Ok((StatusCode::CREATED, good(stored.await.map_err(|_| ApiError::Unavailable)??)))
+}
+
+async fn keep(app: &Shared, user: UserId, draft: Draft) -> Result<Message, ApiError> {
     let stored = {
         let _turn = app.lanes.turn(user).await;
         let membership = app.membership(user).await?;
         app.send(user, membership.room, draft).await?
     };
-    Ok((StatusCode::CREATED, good(stored.result().await?)))
+    stored.result().await
 }
 
 #[derive(Deserialize)]

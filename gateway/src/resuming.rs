@@ -5,15 +5,14 @@ use crate::{
     error::ApiError,
     listening::{stay_of, waited_ms},
     payload::{Resumed, Sent, State},
-    session::{NOTHING, Session},
+    session::{CATCH_UP, NOTHING, Session},
     state::Shared,
 };
 use proto::{Message, Place, RoomId, RoomView, UserId, UserView, events::HISTORY_PAGE};
-use std::time::Duration;
 use tokio::time::Instant;
 
-/// How soon to try again to send what a socket could not take, or the history did not tell.
-const CATCH_UP: Duration = Duration::from_millis(250);
+/// About how much text one `resumed` carries, in bytes; more comes in further ones.
+const RESUMED_BYTES: usize = 256 * 1024;
 
 impl Session {
     /// First look after connecting. Old clients are told by the events that they know, current
@@ -47,25 +46,35 @@ impl Session {
         self.emit("resumed", &Resumed { user_id, state });
     }
 
-    async fn resume_room(&mut self, user_id: UserId, view: &RoomView, after: u64) {
-        let Some(missed) = self.missed(user_id, view.room, after).await else { return };
-        let last_seq = missed.last().map_or(after, |message| message.seq);
-        let state = State::Room {
-            room_id: view.room,
-            partner_connected: view.begun && view.partner_connected,
-            last_seq,
-            messages: missed.iter().map(|message| Sent::to(user_id, message)).collect(),
-        };
-        self.emit("resumed", &Resumed { user_id, state });
-        if let Some(room) = self.room() {
-            room.cursor.advance(last_seq);
-            room.behind = false;
+    /// In parts, so that a long history does not have to be in memory as a whole.
+    async fn resume_room(&mut self, user_id: UserId, view: &RoomView, mut after: u64) {
+        loop {
+            let Some((missed, more)) = self.missed(user_id, view.room, after).await else { return };
+            after = missed.last().map_or(after, |message| message.seq);
+            let state = State::Room {
+                room_id: view.room,
+                partner_connected: view.begun && view.partner_connected,
+                last_seq: after,
+                messages: missed.iter().map(|message| Sent::to(user_id, message)).collect(),
+                more,
+            };
+            let sent = self.try_emit("resumed", &Resumed { user_id, state });
+            let Some(room) = self.room() else { return };
+            room.behind = !sent;
+            if !sent {
+                self.retry_at = Some(Instant::now() + CATCH_UP);
+                return;
+            }
+            room.cursor.advance(after);
+            if !more {
+                return;
+            }
         }
     }
 
-    /// Everything that was said after a sequence.
-    async fn missed(&self, user: UserId, room: RoomId, mut after: u64) -> Option<Vec<Message>> {
-        let mut missed = Vec::new();
+    /// The next part of what was said after a sequence, and whether there is more.
+    async fn missed(&self, user: UserId, room: RoomId, mut after: u64) -> Option<(Vec<Message>, bool)> {
+        let mut missed: Vec<Message> = Vec::new();
         loop {
             let read = move |app: Shared| async move {
                 match app.history(user, room, after).await {
@@ -76,11 +85,12 @@ impl Session {
                 }
             };
             let page = self.persist(read).await?;
-            let last_page = page.len() < HISTORY_PAGE;
+            let more = page.len() == HISTORY_PAGE;
             after = page.last().map_or(after, |message| message.seq);
             missed.extend(page);
-            if last_page {
-                return Some(missed);
+            let bytes: usize = missed.iter().map(|message| message.content.len()).sum();
+            if !more || bytes > RESUMED_BYTES {
+                return Some((missed, more));
             }
         }
     }
@@ -89,7 +99,7 @@ impl Session {
     /// history has it for later.
     pub(crate) fn send_on(&mut self, message: &Message) -> bool {
         let Some(user) = self.who.as_ref().map(|who| who.user) else { return false };
-        let sent = message.author == user || self.emit("send_message_to_client", &Sent::to(user, message));
+        let sent = message.author == user || self.try_emit("send_message_to_client", &Sent::to(user, message));
         if let Some(room) = self.room() {
             if sent {
                 room.cursor.advance(message.seq);

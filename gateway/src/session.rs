@@ -1,23 +1,29 @@
 //! One socket's session: a task that handles what the client does and what the bus tells, one
 //! after the other, so that nothing overtakes anything. The event table is in [`Session::handle`];
-//! `talking` holds what clients ask for, `listening` what they are told.
+//! `identity` holds whom the socket speaks for, `talking` what clients ask for, `listening` what
+//! they are told.
 
 use crate::{
     cursor::Cursor,
     error::{ApiError, Envelope},
+    limits::Pace,
     socket::{Authenticated, Closed, Incoming},
-    state::{Membership, Resync, Shared},
+    state::Shared,
 };
 use async_nats::Subscriber;
 use futures_util::StreamExt as _;
-use proto::{Queue, RoomId, UserCommand, UserId, UserView, commands::Loss, subjects};
+use proto::{Queue, RoomId, UserId};
 use serde::Serialize;
+use serde_json::Value;
 use socketioxide::{SendError, SocketError, extract::SocketRef};
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 
-/// How soon to try again what the bus did not answer.
-const RETRY: Duration = Duration::from_millis(500);
+/// How soon to try again to send what a socket could not take, or the history did not tell.
+pub(crate) const CATCH_UP: Duration = Duration::from_millis(250);
+/// Events that are kept for a socket that does not keep up: more than a conversation's changes
+/// of state in the time until its connection counts as lost.
+const MAX_UNSENT: usize = 64;
 
 /// What an event without an argument carries; `()` would be an argument, null.
 pub(crate) const NOTHING: [(); 0] = [];
@@ -26,12 +32,15 @@ pub(crate) const NOTHING: [(); 0] = [];
 pub(crate) struct Session {
     pub(crate) app: Shared,
     pub(crate) socket: SocketRef,
-    closed: Arc<Closed>,
+    pub(crate) closed: Arc<Closed>,
     /// Authenticated in the handshake: a current client, which knows all events.
     pub(crate) modern: bool,
     pub(crate) who: Option<Who>,
-    /// When to look into the history again, because something could not be sent.
+    /// When to try again what could not be sent.
     pub(crate) retry_at: Option<Instant>,
+    /// Events that a full socket did not take, for later.
+    unsent: VecDeque<(&'static str, Value)>,
+    pace: Pace,
 }
 
 /// The user that a socket speaks for.
@@ -39,7 +48,7 @@ pub(crate) struct Who {
     pub(crate) user: UserId,
     /// This connection's number at the matcher; 0 when the matcher has let go of the user.
     pub(crate) epoch: u64,
-    events: Subscriber,
+    pub(crate) events: Subscriber,
     pub(crate) stay: Stay,
 }
 
@@ -74,7 +83,8 @@ impl Who {
 
 impl Session {
     pub(crate) fn new(app: Shared, socket: SocketRef, closed: Arc<Closed>) -> Self {
-        Self { app, socket, closed, modern: false, who: None, retry_at: None }
+        let pace = app.limits.pace();
+        Self { app, socket, closed, modern: false, who: None, retry_at: None, unsent: VecDeque::new(), pace }
     }
 
     /// Handles everything until the socket is gone or the gateway drains.
@@ -90,15 +100,15 @@ impl Session {
         loop {
             let waiting = matches!(self.who, Some(Who { stay: Stay::Waiting { .. }, .. }));
             tokio::select! {
-                // What the client did before it went comes first.
                 biased;
+                () = draining.cancelled() => break,
+                // What the client did before it went comes before its going.
                 Some(incoming) = inbox.recv() => self.handle(*incoming).await,
                 () = self.closed.token.cancelled() => break,
-                () = draining.cancelled() => break,
                 event = next_event(&mut self.who) => self.hear(&event).await,
-                Ok(()) = resync.changed() => { let now = *resync.borrow_and_update(); self.look_again(now).await }
+                Ok(()) = resync.changed() => { let why = *resync.borrow_and_update(); self.look_again(why).await }
                 Ok(()) = status.changed(), if waiting => { let now = *status.borrow_and_update(); self.tell_status(now) }
-                () = until(self.retry_at) => { self.retry_at = None; self.catch_up().await }
+                () = until(self.retry_at) => self.send_the_rest().await,
             }
         }
         self.end().await;
@@ -108,6 +118,9 @@ impl Session {
     /// The table of what clients say. The first group is what old clients say, with their secret
     /// as the only argument and no acknowledgement; the second is what current clients ask for.
     async fn handle(&mut self, incoming: Incoming) {
+        if let Err(error) = self.pace.keep() {
+            return self.refuse(incoming, error);
+        }
         match incoming.event.as_str() {
             "hello" | "register_sid" => self.hello(&incoming).await,
             "join_room" => self.join_room(incoming).await,
@@ -121,122 +134,24 @@ impl Session {
         }
     }
 
-    /// From now on this socket speaks for this user, and for nobody else.
-    pub(crate) async fn identify(&mut self, user: UserId, last_seq: Option<u64>) {
-        match &self.who {
-            Some(who) if who.user == user && who.epoch != 0 => return,
-            Some(who) if who.user != user => self.abandon().await,
-            _ => {}
-        }
-        // Subscribed before the matcher is told: on one connection the order holds, so that no
-        // event falls between the answer and the subscription.
-        let subscribe = move |app: Shared| async move { app.bus.client.subscribe(subjects::live_of(user)).await.ok() };
-        let Some(events) = self.persist(subscribe).await else { return };
-        self.who = Some(Who { user, epoch: 0, events, stay: Stay::Idle });
-        if let Some(view) = self.connect(None).await {
-            self.arrive(view, last_seq).await;
-        }
-    }
-
-    /// Tells the matcher that this socket speaks for its user. Nothing when the socket is gone
-    /// before an answer came, or when a newer one speaks.
-    pub(crate) async fn connect(&mut self, reassert: Option<u64>) -> Option<UserView> {
-        let user = self.who.as_ref()?.user;
-        let command = UserCommand::Connected { user, gateway: self.app.id.clone(), reassert };
-        let ask = move |app: Shared| {
-            let command = command.clone();
-            async move {
-                match app.asker.ask::<UserView>(&command).await {
-                    Err(ApiError::Unavailable) => None,
-                    answer => Some(answer.ok()),
-                }
-            }
-        };
-        let answer = self.persist(ask).await??;
-        self.who.as_mut()?.epoch = answer.epoch;
-        Some(answer)
-    }
-
-    /// Tries until it works, or the socket is gone.
-    pub(crate) async fn persist<T, F>(&self, attempt: impl Fn(Shared) -> F + Send) -> Option<T>
-    where
-        F: Future<Output = Option<T>> + Send,
-    {
-        let (closed, draining) = (self.closed.token.clone(), self.app.draining.clone());
-        loop {
-            tokio::select! {
-                done = attempt(self.app.clone()) => if done.is_some() { return done },
-                () = closed.cancelled() => return None,
-                () = draining.cancelled() => return None,
-            }
-            tokio::time::sleep(RETRY).await;
-        }
-    }
-
-    /// Looks at the state again, because something may have been missed.
-    async fn look_again(&mut self, reason: Resync) {
-        let Some(who) = self.who.as_ref().filter(|who| who.epoch != 0) else { return };
-        let (user, epoch) = (who.user, who.epoch);
-        tracing::debug!(user.id = %user, ?reason, "looks at the state again");
-        if let Some(view) = self.connect(Some(epoch)).await {
-            self.take_up(view.place).await;
-        } else if !self.closed.token.is_cancelled() {
-            self.fall_silent();
-        }
-    }
-
-    /// Notes where the user is, and what follows for messages by REST.
-    pub(crate) fn stay(&mut self, stay: Stay) {
-        let Some(who) = &mut self.who else { return };
-        match &stay {
-            Stay::Room(room) => {
-                self.app.memberships.enter(who.user, Membership { room: room.id, partner: room.partner });
-            }
-            Stay::Idle | Stay::Waiting { .. } => self.app.memberships.leave(who.user),
-        }
-        who.stay = stay;
-    }
-
-    /// A newer socket speaks for the user.
-    pub(crate) fn fall_silent(&mut self) {
-        self.stay(Stay::Idle);
-        self.who = None;
-        if self.modern {
-            self.emit("replaced", &NOTHING);
-            // Otherwise two copies of one tab would take the conversation from each other for ever.
-            if let Err(error) = self.socket.clone().disconnect() {
-                tracing::debug!(%error, "a replaced socket is busy");
-            }
-        }
-    }
-
-    /// The user of this socket is gone for good: room or queue are left.
-    async fn abandon(&mut self) {
-        self.stay(Stay::Idle);
-        let Some(who) = self.who.take() else { return };
-        if who.epoch != 0 {
-            self.app.asker.insist(&UserCommand::Left { user: who.user }).await;
-        }
-    }
-
-    /// The socket is gone, or has to go.
-    async fn end(mut self) {
-        if !self.modern && self.closed.by_goodbye() {
-            return self.abandon().await;
-        }
-        let Some(Who { user, epoch, stay, .. }) = self.who.take() else { return };
-        self.app.memberships.leave(user);
-        if epoch == 0 {
+    /// Emits an event. One that a full socket does not take is kept for later.
+    pub(crate) fn emit<T: Serialize + ?Sized>(&mut self, event: &'static str, payload: &T) {
+        if self.unsent.is_empty() && self.try_emit(event, payload) {
             return;
         }
-        let seen = if let Stay::Room(room) = &stay { room.cursor.seq() } else { 0 };
-        let cause = if self.closed.token.is_cancelled() { Loss::Lost } else { Loss::Drained };
-        self.app.asker.insist(&UserCommand::Disconnected { user, epoch, seen, cause }).await;
+        if !self.socket.connected() {
+            return;
+        }
+        match serde_json::to_value(payload) {
+            Ok(payload) if self.unsent.len() < MAX_UNSENT => self.unsent.push_back((event, payload)),
+            // A client that is so far behind learns the rest when it comes back.
+            _ => metrics::counter!("talk_events_dropped_total").increment(1),
+        }
+        self.retry_at = Some(Instant::now() + CATCH_UP);
     }
 
-    /// Emits an event. A socket that does not keep up loses it, except for messages, which
-    /// come again from the history.
-    pub(crate) fn emit<T: Serialize + ?Sized>(&self, event: &'static str, payload: &T) -> bool {
+    /// Emits an event now or not at all.
+    pub(crate) fn try_emit<T: Serialize + ?Sized>(&self, event: &'static str, payload: &T) -> bool {
         match self.socket.emit(event, payload) {
             Ok(()) => true,
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
@@ -246,6 +161,24 @@ impl Session {
             // Its disconnect is on the way.
             Err(_closed) => false,
         }
+    }
+
+    /// Tries again what a full socket did not take.
+    async fn send_the_rest(&mut self) {
+        self.retry_at = None;
+        while let Some((event, payload)) = self.unsent.front() {
+            let taken = match payload {
+                // The events without an argument.
+                Value::Array(nothing) if nothing.is_empty() => self.try_emit(event, &NOTHING),
+                payload => self.try_emit(event, payload),
+            };
+            if !taken {
+                self.retry_at = Some(Instant::now() + CATCH_UP);
+                return;
+            }
+            self.unsent.pop_front();
+        }
+        self.catch_up().await;
     }
 
     /// Answers a client that asked for an answer.

@@ -6,8 +6,8 @@
 //! a disconnect could be missed.
 
 use crate::{
-    error::{ApiError, Envelope},
-    session::Session,
+    error::ApiError,
+    session::{Session, acknowledge},
     state::Shared,
 };
 use proto::UserId;
@@ -19,8 +19,11 @@ use socketioxide::{
     handler::ConnectHandler as _,
     socket::DisconnectReason,
 };
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tokio::sync::mpsc;
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_util::sync::CancellationToken;
 
 /// Events of one socket that may wait for their turn; an old client sends a handful at once.
@@ -95,8 +98,9 @@ fn authenticate(app: &Shared, auth: Option<Value>) -> Result<Option<Authenticate
         return Err(ApiError::Unavailable);
     }
     let Some(auth) = auth.filter(|auth| auth.get("secret").is_some()) else { return Ok(None) };
-    let auth: Auth = serde_json::from_value(auth).map_err(|_| ApiError::UnknownSecret)?;
+    let auth: Auth = serde_json::from_value(auth).map_err(|error| ApiError::bad(error.to_string()))?;
     let user = app.secrets.verify(&auth.secret)?;
+    app.limits.act(user)?;
     Ok(Some(Authenticated { user, last_seq: auth.last_seq }))
 }
 
@@ -117,20 +121,36 @@ fn prepare(socket: &SocketRef, authenticated: Option<Authenticated>) {
 }
 
 // A full channel means a flood: the event is refused, not queued without bound.
-fn deliver(inbox: &mpsc::Sender<Box<Incoming>>, incoming: Incoming) {
-    if let Err(mpsc::error::TrySendError::Full(incoming)) = inbox.try_send(Box::new(incoming)) {
-        metrics::counter!("talk_rejected_total", "reason" => "inbox_full").increment(1);
-        let refused = ApiError::TooMany(std::time::Duration::from_secs(1));
-        // The socket is busy or gone; either way the client learns by its own time-out.
-        let _unheard = incoming.ack.send(&Envelope::<()>::of(Err(refused)));
+fn deliver(inbox: &mpsc::Sender<Box<Incoming>>, mut incoming: Incoming) {
+    incoming.data = incoming.data.map(flat);
+    let (incoming, refused) = match inbox.try_send(Box::new(incoming)) {
+        Ok(()) => return,
+        Err(TrySendError::Full(incoming)) => (incoming, ApiError::TooMany(Duration::from_secs(1))),
+        Err(TrySendError::Closed(incoming)) => (incoming, ApiError::Unavailable),
+    };
+    acknowledge::<()>(incoming.ack, Err(refused));
+}
+
+/// Without what no event has: lists, and objects in objects. They may take thirty times the
+/// memory of the text that they came in.
+fn flat(data: Value) -> Value {
+    match data {
+        Value::Array(_) => Value::Null,
+        Value::Object(mut fields) => {
+            for value in fields.values_mut().filter(|value| value.is_array() || value.is_object()) {
+                *value = Value::Null;
+            }
+            Value::Object(fields)
+        }
+        other => other,
     }
 }
 
 fn start(app: &Shared, socket: SocketRef) {
     let Some(prepared) = socket.extensions.get::<Prepared>() else { return };
     let Some(inbox) = prepared.inbox.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    // Gone between the handshake and now: its disconnect handler may never run.
-    if !socket.connected() {
+    // Gone between the handshake and now.
+    if !socket.connected() || prepared.closed.token.is_cancelled() {
         return;
     }
     let session = Session::new(app.clone(), socket, prepared.closed);

@@ -64,21 +64,25 @@ pub(crate) struct Membership {
     pub(crate) partner: UserId,
 }
 
-/// Whose socket is here, and in which room.
+/// Whose socket is here, and in which room; with the socket's epoch, so that an older socket
+/// does not take away what a newer one has brought.
 #[derive(Default)]
-pub(crate) struct Memberships(RwLock<HashMap<UserId, Membership>>);
+pub(crate) struct Memberships(RwLock<HashMap<UserId, (u64, Membership)>>);
 
 impl Memberships {
-    pub(crate) fn enter(&self, user: UserId, membership: Membership) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(user, membership);
+    pub(crate) fn enter(&self, user: UserId, epoch: u64, membership: Membership) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(user, (epoch, membership));
     }
 
-    pub(crate) fn leave(&self, user: UserId) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&user);
+    pub(crate) fn leave(&self, user: UserId, epoch: u64) {
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if all.get(&user).is_some_and(|(entered, _)| *entered <= epoch) {
+            all.remove(&user);
+        }
     }
 
     fn of(&self, user: UserId) -> Option<Membership> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&user).copied()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(&user).map(|(_, membership)| *membership)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     error::ApiError,
+    identity::Connected,
     session::{Session, Stay, acknowledge},
     socket::Incoming,
     state::{Draft, Membership},
@@ -39,7 +40,10 @@ struct Typing {
 impl Session {
     /// `hello`, `register_sid`: this socket speaks for this user.
     pub(crate) async fn hello(&mut self, incoming: &Incoming) {
-        if let Some(user) = self.user_of(incoming) {
+        // Another socket each time would otherwise be a way around the pace of one.
+        if let Some(user) = self.user_of(incoming)
+            && self.app.limits.act(user).is_ok()
+        {
             self.identify(user, None).await;
         }
     }
@@ -111,10 +115,9 @@ impl Session {
         self.app.secrets.verify(incoming.secret()?).ok()
     }
 
-    /// Who asks, and what for; counted against the limit.
+    /// Who asks, and what for.
     fn read<T: DeserializeOwned>(&self, incoming: &Incoming) -> Result<(UserId, T), ApiError> {
         let who = self.who.as_ref().ok_or(ApiError::Unidentified)?;
-        self.app.limits.act(who.user)?;
         let data = incoming.data.as_ref().ok_or_else(|| ApiError::bad("an object is expected"))?;
         T::deserialize(data).map(|asked| (who.user, asked)).map_err(|error| ApiError::bad(error.to_string()))
     }
@@ -126,7 +129,7 @@ impl Session {
 
     async fn queue(&mut self, user: UserId, queue: Queue) -> Result<Queued, ApiError> {
         if self.who.as_ref().is_some_and(|who| who.epoch == 0) {
-            self.connect(None).await.ok_or(ApiError::Unavailable)?;
+            let Connected::As(_) = self.connect(None).await else { return Err(ApiError::Unavailable) };
         }
         // Over one connection the answer comes before the match by itself.
         let view = self.app.queue(user, queue, Duration::ZERO).await?;
@@ -161,9 +164,8 @@ impl Session {
     /// Leaves for good. The user is erased; a later queue request starts anew.
     async fn leave(&mut self, user: UserId) -> Result<(), ApiError> {
         let _gone: UserView = self.app.asker.ask(&UserCommand::Left { user }).await?;
-        if let Some(who) = self.who.as_mut().filter(|who| who.user == user) {
-            who.epoch = 0;
-            self.stay(Stay::Idle);
+        if self.who.as_ref().is_some_and(|who| who.user == user) {
+            self.let_go();
         }
         Ok(())
     }

@@ -13,9 +13,11 @@ use axum::{
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
+    serve::{Listener, ListenerExt as _},
 };
-use socketioxide::SocketIo;
-use std::path::Path;
+use socketioxide::{ParserConfig, SocketIo};
+use std::{net::SocketAddr, path::Path};
+use tokio::net::TcpListener;
 use tower_http::{
     cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
     services::ServeDir,
@@ -40,6 +42,8 @@ pub(crate) fn router(app: &Shared) -> (Router, SocketIo) {
         .ws_max_frame_size(MAX_BODY)
         // 29.7 kB an idle socket with the default, 26.6 kB with this.
         .ws_read_buffer_size(1024)
+        // Nobody sends binary data here; what comes all the same is held to the size of a frame.
+        .with_parser(ParserConfig::common().max_incoming_binary_buf_size(MAX_BODY).max_incoming_binaries(1))
         .build_with_inner_svc(api);
     socket::serve(&io, app);
     let router = Router::new()
@@ -49,6 +53,17 @@ pub(crate) fn router(app: &Shared) -> (Router, SocketIo) {
         // Outermost, so that errors, polling and preflights have its headers too.
         .layer(cors(&app.config));
     (router, io)
+}
+
+/// Cuts off whoever does not take what is sent to them for as long as a lost connection may last:
+/// such a socket is otherwise never reported as gone.
+pub(crate) fn mind_the_dead(listener: TcpListener, config: &Config) -> impl Listener<Addr = SocketAddr> {
+    let patience = config.ping_interval + config.ping_timeout;
+    listener.tap_io(move |connection| {
+        if let Err(error) = socket2::SockRef::from(&*connection).set_tcp_user_timeout(Some(patience)) {
+            tracing::debug!(%error, "a connection keeps the system's patience");
+        }
+    })
 }
 
 fn page(api: Router, folder: Option<&Path>) -> Router {
@@ -84,25 +99,24 @@ async fn cache(request: Request, next: Next) -> Response {
 /// By default any origin is reflected, with credentials: the polling client needs both, and no
 /// cookie carries authority here.
 fn cors(config: &Config) -> CorsLayer {
-    let origins = match config.allowed_origins.as_slice() {
+    let origins = match config.allowed_origins.0.as_slice() {
         [] => AllowOrigin::mirror_request(),
-        origins => AllowOrigin::list(origins.iter().filter_map(|origin| origin.parse().ok())),
+        origins => AllowOrigin::list(origins.iter().cloned()),
     };
     CorsLayer::new()
         .allow_origin(origins)
         .allow_credentials(true)
         .allow_methods(AllowMethods::mirror_request())
         .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::RETRY_AFTER])
         .max_age(std::time::Duration::from_secs(3600))
 }
 
 /// CORS does not hold for WebSocket: a configured list is enforced here.
 async fn known_origin(State(app): State<Shared>, request: Request, next: Next) -> Response {
-    let origins = &app.config.allowed_origins;
-    let origin = request.headers().get(header::ORIGIN);
-    let known = |origin: &HeaderValue| origins.iter().any(|known| known.as_bytes() == origin.as_bytes());
-    match origin {
-        Some(origin) if !origins.is_empty() && !known(origin) => ApiError::ForeignOrigin.into_response(),
+    let origins = &app.config.allowed_origins.0;
+    match request.headers().get(header::ORIGIN) {
+        Some(origin) if !origins.is_empty() && !origins.contains(origin) => ApiError::ForeignOrigin.into_response(),
         _ => next.run(request).await,
     }
 }

@@ -19,9 +19,15 @@ const REPLY_TO: &str = "Talk-Reply-To";
 /// Why a dead letter is dead.
 const REASON: &str = "Talk-Reason";
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What can go wrong on the bus.
 #[derive(Debug, thiserror::Error)]
 pub enum BusError {
+    /// There is no connection to NATS right now.
+    #[error("NATS is away")]
+    Away,
     /// The bus did not take it. Asking again is safe.
     #[error("the bus did not take a message on {subject}: {source}")]
     Publish {
@@ -75,7 +81,7 @@ impl Bus {
     /// Over an open connection.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        let js = jetstream::ContextBuilder::new().ack_timeout(Duration::from_secs(5)).build(client.clone());
+        let js = jetstream::ContextBuilder::new().ack_timeout(PATIENCE).build(client.clone());
         Self { client, js }
     }
 
@@ -110,11 +116,14 @@ impl Bus {
         self.publish(subjects::live(live, room, user), live).await
     }
 
-    /// Publishes on core NATS.
+    /// Publishes on core NATS, if the connection is up: later it would be of no use.
     ///
     /// # Errors
     /// When it could not be sent.
     pub async fn publish<T: Serialize + Sync>(&self, subject: Subject, payload: &T) -> Result<(), BusError> {
+        if !self.connected() {
+            return Err(BusError::Away);
+        }
         self.client
             .publish(subject.clone(), json(payload))
             .await
@@ -131,7 +140,12 @@ impl Bus {
         question: &Q,
     ) -> Result<A, BusError> {
         let fail = |source| BusError::Request { subject: subject.clone(), source };
-        let answer = self.client.request(subject.clone(), json(question)).await.map_err(|e| fail(e.into()))?;
+        if !self.connected() {
+            return Err(BusError::Away);
+        }
+        // The client's own time-out begins only when the question is on its way.
+        let asking = tokio::time::timeout(PATIENCE, self.client.request(subject.clone(), json(question)));
+        let answer = asking.await.map_err(|e| fail(e.into()))?.map_err(|e| fail(e.into()))?;
         serde_json::from_slice(&answer.payload).map_err(|e| fail(e.into()))
     }
 
@@ -185,10 +199,13 @@ impl<C: Command> Delivery<C> {
         }
     }
 
-    /// How long ago it was published.
+    /// How long ago it came into the stream, by the server's clock: those of gateways may be off.
     #[must_use]
     pub fn age(&self) -> Duration {
-        Duration::from_millis(u64::try_from(now_ms() - self.at_ms).unwrap_or(0))
+        let published = self.raw.info().map_or(self.at_ms, |info| {
+            i64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(self.at_ms)
+        });
+        Duration::from_millis(u64::try_from(now_ms() - published).unwrap_or(0))
     }
 
     /// Which delivery of this command it is: 1 for the first.

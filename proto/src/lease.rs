@@ -7,7 +7,10 @@ use anyhow::Context as _;
 use async_nats::jetstream::{kv, message::PublishMessage};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 /// The key of the matcher that ticks.
 pub const TICK: &str = "matcher.tick";
@@ -27,6 +30,8 @@ pub struct Lease {
     holder: String,
     ttl: Duration,
     revision: Option<u64>,
+    /// When it was last written for sure.
+    written: Option<Instant>,
 }
 
 impl Lease {
@@ -37,7 +42,7 @@ impl Lease {
     pub async fn new(bus: &Bus, key: &str, holder: &str, ttl: Duration) -> anyhow::Result<Self> {
         let store = bus.js.get_key_value(streams::LEASES).await.context("opening the bucket of leases")?;
         let (key, holder) = (key.to_owned(), holder.to_owned());
-        Ok(Self { bus: bus.clone(), store, key, holder, ttl, revision: None })
+        Ok(Self { bus: bus.clone(), store, key, holder, ttl, revision: None, written: None })
     }
 
     /// Takes the key if it is free, or keeps it for another time to live.
@@ -45,7 +50,9 @@ impl Lease {
     /// # Errors
     /// When NATS does not answer; whether the key is held is then unknown.
     pub async fn hold(&mut self) -> anyhow::Result<Held> {
-        let kept = self.revision.is_some();
+        // One whose last write got no answer may still be ours: it has not lapsed yet.
+        let kept = self.written.is_some_and(|written| written.elapsed() < self.ttl);
+        let asked = Instant::now();
         let expected = match self.revision.take() {
             Some(revision) => revision,
             None => match self.free().await? {
@@ -62,6 +69,7 @@ impl Lease {
         match ack {
             Ok(ack) => {
                 self.revision = Some(ack.sequence);
+                self.written = Some(asked);
                 Ok(if kept { Held::Kept } else { Held::Taken })
             }
             Err(error) if error.kind() == async_nats::jetstream::context::PublishErrorKind::WrongLastSequence => {
@@ -89,7 +97,11 @@ impl Lease {
     /// When NATS does not answer; then it lapses by itself.
     pub async fn give_back(mut self) -> anyhow::Result<()> {
         if let Some(revision) = self.revision.take() {
-            self.store.delete_expect_revision(&self.key, Some(revision)).await.context("giving a lease back")?;
+            // The mark of it lapses too: keys of processes would otherwise add up for ever.
+            self.store
+                .purge_expect_revision_with_ttl(&self.key, revision, self.ttl)
+                .await
+                .context("giving a lease back")?;
         }
         Ok(())
     }
