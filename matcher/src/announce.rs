@@ -9,6 +9,10 @@ use proto::{
     subjects,
 };
 
+/// A room that is not announced after so long was left behind by a crash: whoever makes one
+/// announces it in far less.
+const ABANDONED_MS: i64 = 3000;
+
 impl Matcher {
     /// Announces new rooms.
     pub(crate) async fn announce(&self, claimed: Vec<Claimed>) -> anyhow::Result<()> {
@@ -48,19 +52,29 @@ impl Matcher {
     /// announced, and members who have not joined.
     pub(crate) async fn announce_again(&self) -> anyhow::Result<()> {
         let now = now_ms();
-        // Younger ones are still being announced by whoever made them.
-        let rooms = self.rooms.not_begun(now - 1000, now - ms(self.config.match_interval)).await?;
+        for room in self.rooms.never_announced(now - ABANDONED_MS).await? {
+            self.resolve(room).await?;
+        }
+        let entered_until = now - ms(self.config.join_timeout);
+        let rooms = self.rooms.not_entered(entered_until, now - ms(self.config.match_interval)).await?;
         for room in &rooms {
-            if room.announced_at.is_none() {
-                self.announce_room(room).await?;
-            } else if now - room.created_at < ms(self.config.join_timeout) {
-                self.remind(room).await?;
-            }
+            self.remind(room).await?;
         }
         if !rooms.is_empty() {
             self.rooms.mark_announced(&rooms, now).await?;
         }
         Ok(())
+    }
+
+    /// What a crash has left: announced if both are bound to it, else dissolved.
+    async fn resolve(&self, room: Room) -> anyhow::Result<()> {
+        let [first, second] = room.users();
+        let bound = [self.users.get(first).await?.room, self.users.get(second).await?.room];
+        if bound != [Some(room.id); 2] {
+            return self.dissolve(&room).await.map(drop);
+        }
+        self.announce_room(&room).await?;
+        Ok(self.rooms.mark_announced(&[room], now_ms()).await?)
     }
 
     async fn remind(&self, room: &Room) -> anyhow::Result<()> {

@@ -125,7 +125,7 @@ impl Matcher {
             if room.begun {
                 return self.tell_partner(user, false).await;
             }
-            if self.close(&room, EndReason::Gone, room.users().to_vec()).await? {
+            if self.dissolve(&room).await? {
                 return Ok(());
             }
         }

@@ -1,58 +1,53 @@
-//! Who waits, and turning a plan into rooms: transactions over `users` and `rooms`, which take
-//! a pair only if both still wait as they were read. Two matchers that tick at once do no harm.
+//! Who waits, and turning a plan into rooms, in two steps of single documents: a room is
+//! inserted, where the unique index refuses whoever is in an open one; then its two users are
+//! bound to it, if they are as they were read. Two matchers that tick at once do no harm.
+//!
+//! Not a transaction: one that a killed matcher leaves open locks its users until MongoDB gives
+//! it up; measured: 89 s in which they could neither be matched nor leave. What a crash leaves
+//! between the two steps is a room that was never announced, which `announce` resolves.
 
 use crate::{
     pairing::{Pair, Waiting},
     rooms::{Room, Rooms},
-    users::{Users, is_duplicate},
+    users::{DUPLICATE_KEY, Users},
 };
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use mongodb::{
-    Client, ClientSession, Collection, Database,
+    Collection, Database,
     bson::{Bson, Document, doc},
-    error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT},
+    error::{Error, ErrorKind},
 };
-use proto::Queue;
-use std::time::Duration;
-
-/// How often a transaction is tried that met another one.
-const ATTEMPTS: u32 = 3;
+use proto::{Queue, UserId, bus::now_ms};
+use std::{collections::HashSet, time::Duration};
 
 /// Reads who waits and claims pairs of them.
 #[derive(Clone)]
 pub(crate) struct Claims {
-    client: Client,
     database: Database,
     waiting: Collection<Waiting>,
     rooms: Collection<Room>,
     ttl: Duration,
 }
 
-/// A pair that was claimed, and its room.
+/// A pair, and the room made for it.
 pub(crate) struct Claimed {
     pub(crate) pair: Pair,
     pub(crate) room: Room,
 }
 
-/// Why nothing of a transaction was done.
-enum Collision {
-    /// Somebody of them does not wait any more as they were read.
-    Changed,
-    /// The database says no.
-    Refused(Error),
-}
-
-impl From<Error> for Collision {
-    fn from(error: Error) -> Self {
-        if is_duplicate(&error) { Self::Changed } else { Self::Refused(error) }
-    }
+/// What came of the pairs; those with somebody who is in another room by now are left out.
+pub(crate) struct Outcome {
+    /// Both are bound to their room.
+    pub(crate) bound: Vec<Claimed>,
+    /// Somebody changed in between: the room is to be dissolved.
+    pub(crate) broken: Vec<Room>,
 }
 
 impl Claims {
-    pub(crate) fn new(client: &Client, database: &Database, ttl: Duration) -> Self {
+    pub(crate) fn new(database: &Database, ttl: Duration) -> Self {
         let (waiting, rooms) = (database.collection(Users::NAME), database.collection(Rooms::NAME));
-        Self { client: client.clone(), database: database.clone(), waiting, rooms, ttl }
+        Self { database: database.clone(), waiting, rooms, ttl }
     }
 
     /// Who can be matched: waits, has a connection, and is settled. Longest wait first.
@@ -62,107 +57,94 @@ impl Claims {
             .waiting
             .find(matchable)
             .sort(doc! { "queued_at": 1, "acted": 1 })
-            .projection(doc! { "queue": 1, "queued_at": 1, "acted": 1 })
+            .projection(doc! { "queue": 1, "queued_at": 1, "acted": 1, "revision": 1 })
             .batch_size(10_000)
             .await
             .context("reading who waits")?;
         found.try_collect().await.context("reading who waits")
     }
 
-    /// Moves somebody to the queue that the plan gave them; false if they do not wait there any
-    /// more.
+    /// Moves somebody to talk; false if they are not any more as they were read.
     pub(crate) async fn move_to_talk(&self, moved: &Waiting) -> anyhow::Result<bool> {
         let update = doc! { "$set": { "queue": Queue::Talk.as_str() }, "$inc": { "revision": 1 } };
         let result = self.waiting.update_one(as_read(moved), update).await.context("moving to talk")?;
         Ok(result.matched_count == 1)
     }
 
-    /// Claims these pairs and makes their rooms, all at once, or else in ever smaller parts
-    /// down to a single pair, which then waits for the next tick.
-    pub(crate) async fn claim(&self, pairs: Vec<Pair>, now: i64) -> anyhow::Result<Vec<Claimed>> {
-        let mut parts = vec![pairs];
-        let mut all = Vec::new();
-        while let Some(mut part) = parts.pop() {
-            let rooms: Vec<Room> = part.iter().map(|pair| Room::of(pair, now, self.ttl)).collect();
-            match self.try_claim(&part, &rooms).await {
-                Ok(()) => all.extend(part.into_iter().zip(rooms).map(|(pair, room)| Claimed { pair, room })),
-                Err(Collision::Changed) if part.len() > 1 => {
-                    let half = part.split_off(part.len() / 2);
-                    parts.extend([half, part]);
-                }
-                Err(Collision::Changed) => metrics::counter!("talk_claims_dropped_total").increment(1),
-                Err(Collision::Refused(error)) => return Err(error).context("claiming pairs"),
-            }
+    /// Makes a room for each pair and binds the two to it.
+    pub(crate) async fn claim(&self, pairs: Vec<Pair>) -> anyhow::Result<Outcome> {
+        // Its own time, since a tick with many pairs takes a while.
+        let now = now_ms();
+        let claims = pairs.into_iter().map(|pair| Claimed { room: Room::of(&pair, now, self.ttl), pair }).collect();
+        let claims = self.insert(claims).await.context("making rooms")?;
+        if self.bind(&claims).await.context("binding to rooms")? {
+            return Ok(Outcome { bound: claims, broken: Vec::new() });
         }
-        Ok(all)
+        let bound = self.who_is_bound(&claims).await.context("reading who is bound")?;
+        let both = |claim: &Claimed| claim.room.users().iter().all(|user| bound.contains(user));
+        let (bound, broken): (Vec<_>, Vec<_>) = claims.into_iter().partition(both);
+        Ok(Outcome { bound, broken: broken.into_iter().map(|claim| claim.room).collect() })
     }
 
-    async fn try_claim(&self, pairs: &[Pair], rooms: &[Room]) -> Result<(), Collision> {
-        let mut session = self.client.start_session().await?;
-        let mut attempt = 1;
-        loop {
-            match self.transaction(&mut session, pairs, rooms).await {
-                Err(Collision::Refused(error)) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
-                    if attempt == ATTEMPTS {
-                        return Err(Collision::Changed);
-                    }
-                    attempt += 1;
-                }
-                result => return result,
+    /// Inserts the rooms, and gives back those that the index did not refuse.
+    async fn insert(&self, mut claims: Vec<Claimed>) -> Result<Vec<Claimed>, Error> {
+        if claims.is_empty() {
+            return Ok(claims);
+        }
+        match self.rooms.insert_many(claims.iter().map(|claim| &claim.room)).ordered(false).await {
+            Ok(_) => Ok(claims),
+            Err(error) => {
+                let refused = refused(&error).ok_or(error)?;
+                metrics::counter!("talk_claims_refused_total").increment(refused.len() as u64);
+                let mut index = 0..;
+                claims.retain(|_| index.next().is_some_and(|index| !refused.contains(&index)));
+                Ok(claims)
             }
         }
     }
 
-    async fn transaction(&self, session: &mut ClientSession, pairs: &[Pair], rooms: &[Room]) -> Result<(), Collision> {
-        session.start_transaction().await?;
-        match self.write(session, pairs, rooms).await {
-            Ok(()) => commit(session).await,
-            Err(collision) => {
-                // The server aborts it by itself if this does not arrive.
-                let _aborted_or_lapses = session.abort_transaction().await;
-                Err(collision)
-            }
+    /// Binds all users to their rooms; false if any of them is not as it was read.
+    async fn bind(&self, claims: &[Claimed]) -> Result<bool, Error> {
+        if claims.is_empty() {
+            return Ok(true);
         }
-    }
-
-    async fn write(&self, session: &mut ClientSession, pairs: &[Pair], rooms: &[Room]) -> Result<(), Collision> {
-        let members = pairs.iter().zip(rooms).flat_map(|(pair, room)| pair.iter().map(move |w| (w, room)));
-        let updates: Vec<Bson> = members.map(|(waiting, room)| claim(waiting, room).into()).collect();
+        let members = claims.iter().flat_map(|claim| claim.pair.iter().map(move |waiting| (waiting, &claim.room)));
+        let updates: Vec<Bson> = members.map(|(waiting, room)| binding(waiting, room).into()).collect();
         let wanted = i32::try_from(updates.len()).unwrap_or(i32::MAX);
-        let command = doc! { "update": Users::NAME, "updates": updates, "ordered": true };
-        let result = self.database.run_command(command).session(&mut *session).await?;
-        // In a transaction an error inside the batch fails the whole command.
-        if result.get_i32("nModified").ok() != Some(wanted) {
-            return Err(Collision::Changed);
-        }
-        self.rooms.insert_many(rooms).session(&mut *session).await?;
-        Ok(())
+        let command = doc! {
+            "update": Users::NAME,
+            "updates": updates,
+            "ordered": false,
+            "writeConcern": { "w": "majority", "j": true },
+        };
+        let result = self.database.run_command(command).await?;
+        Ok(result.get_i32("nModified").ok() == Some(wanted))
+    }
+
+    async fn who_is_bound(&self, claims: &[Claimed]) -> Result<HashSet<UserId>, Error> {
+        let rooms: Vec<Bson> = claims.iter().map(|claim| claim.room.id.to_string().into()).collect();
+        let users: Vec<Bson> =
+            claims.iter().flat_map(|claim| claim.room.users()).map(|user| user.to_string().into()).collect();
+        let bound = doc! { "_id": { "$in": users }, "room": { "$in": rooms } };
+        let found = self.waiting.find(bound).projection(doc! { "queue": 1, "queued_at": 1, "acted": 1, "revision": 1 });
+        found.await?.map_ok(|user| user.user).try_collect().await
     }
 }
 
-/// The user, as long as they wait as they were read.
+/// Which of many inserts were refused by a unique index; nothing if there was anything else.
+fn refused(error: &Error) -> Option<HashSet<usize>> {
+    let ErrorKind::InsertMany(insert) = error.kind.as_ref() else { return None };
+    let refusals = insert.write_errors.as_ref().filter(|_| insert.write_concern_error.is_none())?;
+    let all_duplicates = refusals.iter().all(|refusal| refusal.code == DUPLICATE_KEY);
+    all_duplicates.then(|| refusals.iter().map(|refusal| refusal.index).collect())
+}
+
+/// The user, as long as nothing has happened to them since they were read.
 fn as_read(waiting: &Waiting) -> Document {
-    doc! {
-        "_id": waiting.user.to_string(),
-        "state": "waiting",
-        "connected": true,
-        "acted": i64::try_from(waiting.acted).unwrap_or(i64::MAX),
-        "queue": waiting.moved_from.unwrap_or(waiting.queue).as_str(),
-    }
+    doc! { "_id": waiting.user.to_string(), "revision": waiting.revision }
 }
 
-fn claim(waiting: &Waiting, room: &Room) -> Document {
+fn binding(waiting: &Waiting, room: &Room) -> Document {
     let paired = doc! { "state": "paired", "queue": waiting.queue.as_str(), "room": room.id.to_string() };
     doc! { "q": as_read(waiting), "u": { "$set": paired, "$inc": { "revision": 1 } } }
-}
-
-/// Commits; whether it happened must be known, so that it is asked until it is.
-async fn commit(session: &mut ClientSession) -> Result<(), Collision> {
-    let mut attempt = 1;
-    loop {
-        match session.commit_transaction().await {
-            Err(error) if attempt < ATTEMPTS && error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => attempt += 1,
-            result => return Ok(result?),
-        }
-    }
 }

@@ -13,7 +13,7 @@ pub struct Config {
     /// What all services are told.
     #[command(flatten)]
     pub common: Common,
-    /// Where MongoDB is, a replica set, since pairing needs transactions.
+    /// Where MongoDB is: a replica set, since what is answered has to be kept by a majority.
     #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
     pub mongodb_uri: String,
     /// The database that holds `users` and `rooms`.

@@ -35,6 +35,11 @@ impl Matcher {
         Ok(true)
     }
 
+    /// Both go back to the queue, unless it has begun or is closed.
+    pub(crate) async fn dissolve(&self, room: &Room) -> anyhow::Result<bool> {
+        self.close(room, EndReason::Gone, room.users().to_vec()).await
+    }
+
     /// Does all that is left to do for a closed room.
     pub(crate) async fn finish(&self, room: &Room) -> anyhow::Result<()> {
         let Some(closing) = &room.closing else { return Ok(()) };

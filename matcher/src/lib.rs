@@ -9,7 +9,7 @@
 //! the bell, or every 3 s, in the matcher that holds the lease
 //!   tick       ──▶ matching   reads who waits ──▶ claims
 //!              ──▶ pairing    who with whom: pure
-//!              ──▶ claims     transactions: both still wait? then a room
+//!              ──▶ claims     a room for each pair; both are bound to it if they still wait
 //!              ──▶ announce   Matched to both; marks the room as announced
 //! somebody leaves, or stays away
 //!   apply, sweep ──▶ ending   closes the room; RoomEnded to the chat-store; Ended to both; erases

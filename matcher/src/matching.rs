@@ -2,16 +2,17 @@
 
 use crate::{
     Matcher,
+    claims::Outcome,
     pairing::{Pair, Plan, Waiting, plan},
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use proto::{Live, Queue, bus::now_ms, events::QueueStatus, subjects};
 use std::time::Instant;
 
-/// Pairs in a transaction, and transactions beside each other. Measured: 20,000 users in 0.5 s,
-/// against 20 s with a transaction for each pair.
+/// Pairs that are claimed at once, and how many such parts beside each other. Measured: 20,000
+/// users in 0.4 s, against 20 s one pair at a time.
 const PAIRS: usize = 500;
-const TRANSACTIONS: usize = 4;
+const PARTS: usize = 4;
 
 impl Matcher {
     /// Reads who waits, pairs them, announces the rooms, moves who waited too long.
@@ -19,7 +20,7 @@ impl Matcher {
         let (started, now) = (Instant::now(), now_ms());
         let plan = plan(self.claims.waiting(now).await?, now, self.config.fallback_after);
         let parts: Vec<_> = plan.pairs.chunks(PAIRS).map(|pairs| self.pair_up(pairs.to_vec(), now)).collect();
-        stream::iter(parts).buffer_unordered(TRANSACTIONS).try_collect::<()>().await?;
+        stream::iter(parts).buffer_unordered(PARTS).try_collect::<()>().await?;
         for moved in &plan.left {
             self.move_to_talk(moved).await?;
         }
@@ -29,7 +30,10 @@ impl Matcher {
     }
 
     async fn pair_up(&self, pairs: Vec<Pair>, now: i64) -> anyhow::Result<()> {
-        let claimed = self.claims.claim(pairs, now).await?;
+        let Outcome { bound: claimed, broken } = self.claims.claim(pairs).await?;
+        for room in &broken {
+            self.dissolve(room).await?;
+        }
         metrics::counter!("talk_matches_total").increment(claimed.len() as u64);
         for waiting in claimed.iter().flat_map(|claimed| &claimed.pair) {
             metrics::histogram!("talk_match_wait_seconds").record(seconds(waiting.waited_ms(now)));

@@ -16,6 +16,8 @@ pub(crate) struct Waiting {
     pub(crate) queued_at: i64,
     /// The queue command's sequence in the stream: decides between two of one millisecond.
     pub(crate) acted: u64,
+    /// What the document was when it was read.
+    pub(crate) revision: i64,
     /// The queue until now, when this plan moves them.
     #[serde(default)]
     pub(crate) moved_from: Option<Queue>,
@@ -95,7 +97,7 @@ mod tests {
     /// The `n`th to queue, who has waited for so many milliseconds.
     fn person(n: usize, (queue, waited): (Queue, i64)) -> Waiting {
         let user = format!("{n:032x}").parse().expect("a uuid");
-        Waiting { user, queue, queued_at: NOW - waited, acted: n as u64 + 1, moved_from: None }
+        Waiting { user, queue, queued_at: NOW - waited, acted: n as u64 + 1, revision: 1, moved_from: None }
     }
 
     fn people(list: &[(Queue, i64)]) -> Vec<Waiting> {

@@ -54,7 +54,8 @@ impl User {
         Ok(true)
     }
 
-    /// Out of a room that is dissolved, into the place that they had.
+    /// Out of a room that is dissolved, into the place that they had. Who waits is written anew
+    /// as well: a matcher that stood still must not bind them to that room any more.
     pub(crate) fn put_back(&mut self, room: RoomId) -> Changed {
         let there = self.room == Some(room);
         if there {
@@ -63,7 +64,7 @@ impl User {
             self.tell_partner_at = None;
             self.partner_told = false;
         }
-        there
+        self.state == State::Waiting
     }
 
     /// Out of a room that has ended.
@@ -155,6 +156,7 @@ mod tests {
         (user.state, user.room) = (State::Paired, Some(room));
         assert!(!user.put_back(RoomId::new()), "another room");
         assert!(user.put_back(room));
+        assert!(user.put_back(room), "a new revision is due again");
         assert_eq!(user, before);
     }
 

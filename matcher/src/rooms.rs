@@ -170,20 +170,31 @@ impl Rooms {
         Ok(())
     }
 
-    /// Rooms whose members have not both joined, made and last announced before then.
-    pub(crate) async fn not_begun(&self, made_before: i64, announced_before: i64) -> Result<Vec<Room>> {
-        self.all(doc! {
-            "open": true,
-            "begun": false,
-            "created_at": { "$lte": made_before },
-            "$or": [{ "announced_at": null }, { "announced_at": { "$lte": announced_before } }],
-        })
-        .await
+    /// Rooms made before then that nobody was told of.
+    pub(crate) async fn never_announced(&self, made_before: i64) -> Result<Vec<Room>> {
+        let made = doc! { "$lte": made_before };
+        self.all(doc! { "open": true, "begun": false, "announced_at": null, "created_at": made }).await
+    }
+
+    /// Rooms made after the one time and announced before the other that have not begun.
+    pub(crate) async fn not_entered(&self, made_after: i64, announced_before: i64) -> Result<Vec<Room>> {
+        let (made, announced) = (doc! { "$gt": made_after }, doc! { "$lte": announced_before });
+        self.all(doc! { "open": true, "begun": false, "announced_at": announced, "created_at": made }).await
+    }
+
+    /// Rooms made before then that have not begun.
+    pub(crate) async fn not_entered_in_time(&self, made_before: i64) -> Result<Vec<Room>> {
+        self.all(doc! { "open": true, "begun": false, "created_at": { "$lte": made_before } }).await
     }
 
     /// Rooms that were closed before then and are still there.
     pub(crate) async fn closed_before(&self, then: i64) -> Result<Vec<Room>> {
         self.all(doc! { "open": false, "closing.at": { "$lte": then } }).await
+    }
+
+    /// Rooms that the backstop is about to remove.
+    pub(crate) async fn expired(&self) -> Result<Vec<Room>> {
+        self.all(doc! { "expires_at": { "$lte": DateTime::now() } }).await
     }
 
     /// Puts the backstop off.

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use mongodb::{
     Client, Database,
     bson::doc,
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, RETRYABLE_WRITE_ERROR},
     options::{Acknowledgment, ClientOptions, ReadConcern, WriteConcern},
 };
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Store {
         let store = Self {
             users: Users::new(&database, config.room_ttl),
             rooms: Rooms::new(&database, config.room_ttl),
-            claims: Claims::new(&client, &database, config.room_ttl),
+            claims: Claims::new(&database, config.room_ttl),
             database,
         };
         tokio::time::timeout(config.common.connect_timeout, store.prepare_patiently())
@@ -57,7 +57,6 @@ impl Store {
     }
 
     async fn prepare(&self) -> Result<(), Error> {
-        // First, since a transaction that makes a collection collides with others.
         for name in [Users::NAME, Rooms::NAME] {
             match self.database.create_collection(name).await {
                 Err(error) if !exists(&error) => return Err(error),
@@ -83,5 +82,5 @@ pub(crate) fn is_away(error: &Error) -> bool {
     let kind = error.kind.as_ref();
     let unreachable =
         matches!(kind, ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. });
-    unreachable || ["RetryableWriteError", "TransientTransactionError"].iter().any(|l| error.contains_label(l))
+    unreachable || error.contains_label(RETRYABLE_WRITE_ERROR)
 }

@@ -25,7 +25,8 @@ impl Matcher {
         self.disconnect_dead_gateways(gateways).await?;
         self.remove_gone().await?;
         self.users.forget_erased_before(now_ms() - ms(TOMBSTONE)).await?;
-        self.put_off_backstop().await
+        self.put_off_backstop().await?;
+        self.stand_in_for_backstop().await
     }
 
     async fn finish_closed_rooms(&self) -> anyhow::Result<()> {
@@ -36,7 +37,7 @@ impl Matcher {
     /// Who joined goes back to the queue, who did not is removed.
     async fn dissolve_rooms_not_entered(&self) -> anyhow::Result<()> {
         let too_old = now_ms() - ms(self.config.join_timeout);
-        each(self.rooms.not_begun(too_old, i64::MAX).await?, |room| async move {
+        each(self.rooms.not_entered_in_time(too_old).await?, |room| async move {
             let joined = room.members.iter().filter(|member| member.joined).map(|member| member.user);
             if self.close(&room, EndReason::Gone, joined.collect()).await? {
                 metrics::counter!("talk_rooms_not_entered_total").increment(1);
@@ -93,6 +94,19 @@ impl Matcher {
             self.rooms.put_off_backstop(&rooms).await?;
         }
         Ok(())
+    }
+
+    /// Removes what MongoDB would remove within the next minute, to be able to count it: all of
+    /// it should have been removed before.
+    async fn stand_in_for_backstop(&self) -> anyhow::Result<()> {
+        let rooms = self.rooms.expired().await?;
+        let users = self.users.remove_expired().await?;
+        metrics::counter!("talk_backstop_removed_total").increment(rooms.len() as u64 + users);
+        each(rooms, |room| async move {
+            let _closed_before = self.close(&room, EndReason::Gone, Vec::new()).await?;
+            self.finish(&room).await
+        })
+        .await
     }
 }
 

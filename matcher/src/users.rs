@@ -13,7 +13,7 @@ use proto::{RoomId, UserId};
 use std::{convert::Infallible, time::Duration};
 
 /// MongoDB's code for a key that is there already.
-const DUPLICATE_KEY: i32 = 11000;
+pub(crate) const DUPLICATE_KEY: i32 = 11000;
 
 /// The collection `users`.
 #[derive(Clone)]
@@ -140,6 +140,12 @@ impl Users {
         Ok(self.users.delete_many(erased).await?.deleted_count)
     }
 
+    /// Removes whom the backstop is about to remove.
+    pub(crate) async fn remove_expired(&self) -> Result<u64> {
+        let expired = doc! { "expires_at": { "$lte": DateTime::now() } };
+        Ok(self.users.delete_many(expired).await?.deleted_count)
+    }
+
     /// Puts the backstop off for those who are connected and near it, and says in which rooms
     /// they are.
     pub(crate) async fn put_off_backstop(&self) -> Result<Vec<RoomId>> {
@@ -158,12 +164,7 @@ impl Users {
     }
 }
 
-/// A unique index refused the write.
-pub(crate) fn is_duplicate(error: &Error) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY,
-        ErrorKind::InsertMany(insert) => insert.write_errors.iter().flatten().any(|write| write.code == DUPLICATE_KEY),
-        ErrorKind::Command(command) => command.code == DUPLICATE_KEY,
-        _ => false,
-    }
+fn is_duplicate(error: &Error) -> bool {
+    let ErrorKind::Write(WriteFailure::WriteError(write)) = error.kind.as_ref() else { return false };
+    write.code == DUPLICATE_KEY
 }

@@ -20,6 +20,61 @@ async fn a_room_that_a_crash_kept_from_being_announced_is_announced_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_a_crash_kept_from_being_bound_keeps_nobody_from_being_matched() {
+    let (world, _matcher) = World::with_matcher(QUICK).await;
+    let tick = world.hold_the_tick().await;
+    let (mut vent, mut listen) = (world.waiting(Queue::Vent).await, world.waiting(Queue::Listen).await);
+    let member =
+        |id: UserId, queue| doc! { "user": id.to_string(), "queue": queue, "queued_at": 0_i64, "joined": false };
+    let after_the_crash = doc! {
+        "_id": proto::RoomId::new().to_string(),
+        "members": [member(vent.id, "vent"), member(listen.id, "listen")],
+        "open": true,
+        "begun": false,
+        "created_at": 0_i64,
+        "announced_at": Bson::Null,
+        "expires_at": mongodb::bson::DateTime::MAX,
+    };
+    world.rooms().insert_one(after_the_crash).await.expect("written");
+    tick.give_back().await.expect("given back");
+    assert_eq!(vent.matched().await.room, listen.matched().await.room);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_everything_else_forgot_is_removed_by_the_backstop() {
+    let (world, _matcher) = World::with_matcher(&["--match-interval", "100ms", "--room-ttl", "2s"]).await;
+    let (_vent, _listen, room) = world.matched().await;
+    let orphans = doc! { "$set": { "connected": false } };
+    world.users().update_many(doc! {}, orphans).await.expect("written");
+    world.becomes("nothing is left", async |_| count(&world.users(), doc! {}).await == 0).await;
+    world.becomes("no room is left", async |_| count(&world.rooms(), by_id(room)).await == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_backstop_spares_whoever_is_connected() {
+    let (world, _matcher) = World::with_matcher(&["--match-interval", "100ms", "--room-ttl", "8s"]).await;
+    let (vent, _listen, room) = world.talking().await;
+    let first = expiry(&world, vent.id, room).await;
+    world
+        .becomes("both are put off", async |_| {
+            let now = expiry(&world, vent.id, room).await;
+            now.0 > first.0 && now.1 > first.1
+        })
+        .await;
+}
+
+async fn expiry(
+    world: &World,
+    user: UserId,
+    room: proto::RoomId,
+) -> (mongodb::bson::DateTime, mongodb::bson::DateTime) {
+    let user = world.users().find_one(by_id(user)).await.expect("found").expect("the user");
+    let room = world.rooms().find_one(by_id(room)).await.expect("found").expect("the room");
+    let of = |document: &mongodb::bson::Document| *document.get_datetime("expires_at").expect("a time");
+    (of(&user), of(&room))
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_missed_the_match_is_told_again_until_they_have_entered() {
     let (world, _matcher) = World::with_matcher(&["--match-interval", "1s"]).await;
     let (vent, mut listen, room) = world.matched().await;
