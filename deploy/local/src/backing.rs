@@ -2,19 +2,35 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use servers::{Mongo, MongoOptions, Nats, NatsOptions, process::Signal, shared_mongo};
-use tokio::{join, try_join};
+use anyhow::ensure;
+use servers::{Mongo, MongoOptions, MongoSet, Nats, NatsCluster, NatsOptions, process::Signal, shared_mongo};
+use tokio::{task::JoinSet, try_join};
 
 use crate::options::{Database, StackOptions};
 
 /// The name of the database where nobody asks for another one.
 const DATABASE: &str = "talk";
 
+/// NATS of the stack's own, or none.
+#[derive(Debug)]
+pub(crate) enum OwnNats {
+    None,
+    One(Arc<Nats>),
+    Cluster(NatsCluster),
+}
+
+/// MongoDB of the stack's own, or none: a shared one outlives the stack.
+#[derive(Debug)]
+pub(crate) enum OwnMongo {
+    None,
+    One(Arc<Mongo>),
+    Set(MongoSet),
+}
+
 #[derive(Debug)]
 pub(crate) struct Backing {
-    pub(crate) nats: Option<Arc<Nats>>,
-    /// Nothing for a shared one: it outlives the stack.
-    pub(crate) mongo: Option<Arc<Mongo>>,
+    pub(crate) nats: OwnNats,
+    pub(crate) mongo: OwnMongo,
     pub(crate) nats_url: String,
     pub(crate) mongodb_uri: String,
     pub(crate) database: String,
@@ -22,67 +38,83 @@ pub(crate) struct Backing {
 
 impl Backing {
     pub(crate) async fn start(options: &StackOptions, data: Option<PathBuf>) -> anyhow::Result<Self> {
-        let (nats, (mongo, mongodb_uri, fresh)) =
+        let ((nats, nats_url), (mongo, mongodb_uri, fresh)) =
             try_join!(start_nats(options, data.clone()), find_mongo(options, data))?;
-        let given = options.nats_url.clone().unwrap_or_default();
-        Ok(Self {
-            nats_url: nats.as_ref().map_or(given, |nats| nats.url()),
-            nats,
-            mongo,
-            mongodb_uri,
-            database: options.database.clone().unwrap_or(fresh),
-        })
+        let database = options.database.clone().unwrap_or(fresh);
+        Ok(Self { nats, mongo, nats_url, mongodb_uri, database })
+    }
+
+    /// The stack's own nodes of NATS.
+    pub(crate) fn nats(&self) -> &[Arc<Nats>] {
+        match &self.nats {
+            OwnNats::None => &[],
+            OwnNats::One(nats) => std::slice::from_ref(nats),
+            OwnNats::Cluster(cluster) => cluster.nodes(),
+        }
+    }
+
+    /// The stack's own members of MongoDB.
+    pub(crate) fn mongo(&self) -> &[Arc<Mongo>] {
+        match &self.mongo {
+            OwnMongo::None => &[],
+            OwnMongo::One(mongo) => std::slice::from_ref(mongo),
+            OwnMongo::Set(set) => set.members(),
+        }
     }
 
     pub(crate) async fn stop(&self) {
-        let nats = async {
-            if let Some(nats) = &self.nats {
-                nats.stop().await;
-            }
-        };
-        let mongo = async {
-            if let Some(mongo) = &self.mongo {
-                mongo.stop().await;
-            }
-        };
-        join!(nats, mongo);
+        let mut stopping = JoinSet::new();
+        for nats in self.nats().iter().cloned() {
+            stopping.spawn(async move { nats.stop().await });
+        }
+        for mongo in self.mongo().iter().cloned() {
+            stopping.spawn(async move { mongo.stop().await });
+        }
+        stopping.join_all().await;
     }
 
     /// SIGKILL, without waiting.
     pub(crate) fn kill_now(&self) {
-        if let Some(nats) = &self.nats {
-            nats.signal(Signal::SIGKILL);
-        }
-        if let Some(mongo) = &self.mongo {
-            mongo.signal(Signal::SIGKILL);
-        }
+        self.nats().iter().for_each(|nats| nats.signal(Signal::SIGKILL));
+        self.mongo().iter().for_each(|mongo| mongo.signal(Signal::SIGKILL));
     }
 }
 
-async fn start_nats(options: &StackOptions, data: Option<PathBuf>) -> anyhow::Result<Option<Arc<Nats>>> {
-    if options.nats_url.is_some() {
-        return Ok(None);
+async fn start_nats(options: &StackOptions, data: Option<PathBuf>) -> anyhow::Result<(OwnNats, String)> {
+    if let Some(url) = &options.nats_url {
+        return Ok((OwnNats::None, url.clone()));
+    }
+    if options.nats_nodes > 1 {
+        let cluster = NatsCluster::start_with(options.nats_nodes, options.nats_server.clone(), data).await?;
+        let url = cluster.url();
+        return Ok((OwnNats::Cluster(cluster), url));
     }
     let nats = NatsOptions { executable: options.nats_server.clone(), data, ..Default::default() };
-    Ok(Some(Arc::new(Nats::start(nats).await?)))
+    let nats = Nats::start(nats).await?;
+    let url = nats.url();
+    Ok((OwnNats::One(Arc::new(nats)), url))
 }
 
 /// The mongod, if it is the stack's own, its address, and a name for the database.
-async fn find_mongo(
-    options: &StackOptions,
-    data: Option<PathBuf>,
-) -> anyhow::Result<(Option<Arc<Mongo>>, String, String)> {
+async fn find_mongo(options: &StackOptions, data: Option<PathBuf>) -> anyhow::Result<(OwnMongo, String, String)> {
+    let own = matches!(options.mongodb, Database::Own);
+    ensure!(own || options.mongodb_members == 1, "only a MongoDB of the stack's own can have several members");
     match &options.mongodb {
-        Database::At(uri) => Ok((None, uri.clone(), DATABASE.to_owned())),
+        Database::At(uri) => Ok((OwnMongo::None, uri.clone(), DATABASE.to_owned())),
         Database::Shared => {
             let mongo = shared_mongo().await?;
-            Ok((None, mongo.url(), mongo.fresh_database()))
+            Ok((OwnMongo::None, mongo.url(), mongo.fresh_database()))
+        }
+        Database::Own if options.mongodb_members > 1 => {
+            let set = MongoSet::start_with(options.mongodb_members, options.mongod.clone(), data).await?;
+            let uri = set.url();
+            Ok((OwnMongo::Set(set), uri, DATABASE.to_owned()))
         }
         Database::Own => {
             let mongo = MongoOptions { executable: options.mongod.clone(), data, ..Default::default() };
             let mongo = Mongo::start(mongo).await?;
             let uri = mongo.url();
-            Ok((Some(Arc::new(mongo)), uri, DATABASE.to_owned()))
+            Ok((OwnMongo::One(Arc::new(mongo)), uri, DATABASE.to_owned()))
         }
     }
 }

@@ -29,6 +29,10 @@ pub struct StackOptions {
     pub port: Option<u16>,
     /// The address of another NATS; without it the stack has its own.
     pub nats_url: Option<String>,
+    /// How many nodes the stack's own NATS has; 1. With more, each stream has as many copies.
+    pub nats_nodes: usize,
+    /// How many members a MongoDB of the stack's own has; 1.
+    pub mongodb_members: usize,
     /// Where the data of the services is; the shared mongod.
     pub mongodb: Database,
     /// The name of the database; a fresh one.
@@ -57,6 +61,8 @@ impl StackOptions {
             chat_stores: 1,
             port: None,
             nats_url: None,
+            nats_nodes: 1,
+            mongodb_members: 1,
             mongodb: Database::Shared,
             database: None,
             data: None,

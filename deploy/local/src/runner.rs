@@ -42,6 +42,12 @@ struct Options {
     /// Use this NATS, with JetStream, instead of starting one
     #[arg(long, value_name = "URL")]
     nats_url: Option<String>,
+    /// How many nodes the started NATS has; with more than one, each stream has as many copies
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "nats_url")]
+    nats_nodes: usize,
+    /// How many members the started MongoDB has
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "mongodb_uri")]
+    mongodb_members: usize,
     /// Use this MongoDB, a replica set, instead of starting one
     #[arg(long, value_name = "URI")]
     mongodb_uri: Option<String>,
@@ -96,6 +102,8 @@ impl Options {
             chat_stores: self.chat_stores,
             port: (self.port != 0).then_some(self.port),
             nats_url: self.nats_url.clone(),
+            nats_nodes: self.nats_nodes,
+            mongodb_members: self.mongodb_members,
             mongodb: self.mongodb_uri.clone().map_or(Database::Own, Database::At),
             database: Some(self.database.clone()),
             data: self.data_folder(),

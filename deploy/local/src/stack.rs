@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use servers::{Mongo, Nats, ensure_free, free_port, process::Signal};
+use servers::{Mongo, MongoSet, Nats, NatsCluster, ensure_free, free_port, process::Signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    backing::Backing,
+    backing::{Backing, OwnMongo, OwnNats},
     data::{Data, random_key},
     log::{Log, Sink},
     options::StackOptions,
@@ -109,14 +109,30 @@ impl Stack {
         &self.backing.database
     }
 
-    /// The stack's own nats-server.
-    pub fn nats(&self) -> Option<&Nats> {
-        self.backing.nats.as_deref()
+    /// The stack's own nats-servers, `nats-1` first.
+    pub fn nats(&self) -> &[Arc<Nats>] {
+        self.backing.nats()
     }
 
-    /// The stack's own mongod.
-    pub fn mongo(&self) -> Option<&Mongo> {
-        self.backing.mongo.as_deref()
+    /// The stack's own mongods.
+    pub fn mongo(&self) -> &[Arc<Mongo>] {
+        self.backing.mongo()
+    }
+
+    /// The stack's own NATS, if it has several nodes.
+    pub fn nats_cluster(&self) -> Option<&NatsCluster> {
+        match &self.backing.nats {
+            OwnNats::Cluster(cluster) => Some(cluster),
+            OwnNats::None | OwnNats::One(_) => None,
+        }
+    }
+
+    /// The stack's own MongoDB, if it has several members.
+    pub fn mongo_set(&self) -> Option<&MongoSet> {
+        match &self.backing.mongo {
+            OwnMongo::Set(set) => Some(set),
+            OwnMongo::None | OwnMongo::One(_) => None,
+        }
     }
 
     /// The last lines of all services, for the message of a test that failed.
@@ -138,8 +154,8 @@ impl Stack {
 
     fn watch(&mut self, say: Sink) {
         let services = self.services().cloned().map(Part::Service);
-        let nats = self.backing.nats.clone().map(Part::Nats);
-        let mongo = self.backing.mongo.clone().map(Part::Mongo);
+        let nats = self.backing.nats().iter().cloned().map(Part::Nats);
+        let mongo = self.backing.mongo().iter().cloned().map(Part::Mongo);
         for part in services.chain(nats).chain(mongo).collect::<Vec<_>>() {
             self.watchers.spawn(keep_running(part, say.clone(), self.stopping.clone()));
         }
@@ -178,6 +194,7 @@ fn make_service(
     let health_port = free_port()?;
     variables.push(env("HEALTH_ADDR", format!("127.0.0.1:{health_port}")));
     variables.push(env("NATS_URL", &backing.nats_url));
+    variables.push(env("NATS_REPLICAS", backing.nats().len().max(1).to_string()));
     // Their output is a pipe; the runner asks for colours when it writes to a terminal.
     variables.push(env("NO_COLOR", "1"));
     match kind {

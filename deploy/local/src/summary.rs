@@ -14,12 +14,12 @@ pub(crate) fn text(stack: &Stack, data: Option<&Path>) -> String {
         line(&mut text, "open", url);
     }
     // A given address may hold a password.
-    let nats = if stack.nats().is_some() { stack.nats_url() } else { "the one of --nats-url" };
+    let nats = if stack.nats().is_empty() { "the one of --nats-url" } else { stack.nats_url() };
     line(&mut text, "NATS", nats);
-    if stack.nats().is_some() {
+    if !stack.nats().is_empty() {
         line(&mut text, "watch", &format!("nats --server {nats} sub 'talk.>'"));
     }
-    let mongodb = if stack.mongo().is_some() { stack.mongodb_uri() } else { "the one of --mongodb-uri" };
+    let mongodb = if stack.mongo().is_empty() { "the one of --mongodb-uri" } else { stack.mongodb_uri() };
     line(&mut text, "MongoDB", &format!("{mongodb}, database {}", stack.database()));
     let data = data.map_or_else(|| "deleted at the end".into(), |folder| folder.to_string_lossy());
     line(&mut text, "data", &data);
@@ -43,8 +43,8 @@ fn json(stack: &Stack) -> Value {
     let health: Map<_, _> =
         stack.services().map(|service| (service.name().to_owned(), service.health_url().into())).collect();
     let services = stack.services().map(|service| (service.name().to_owned(), service.pid()));
-    let nats = stack.nats().map(|nats| ("nats".to_owned(), nats.pid()));
-    let mongo = stack.mongo().map(|mongo| ("mongodb".to_owned(), mongo.pid()));
+    let nats = numbered("nats", stack.nats().iter().map(|nats| nats.pid()));
+    let mongo = numbered("mongodb", stack.mongo().iter().map(|mongo| mongo.pid()));
     let pids: Map<_, _> = services.chain(nats).chain(mongo).map(|(name, pid)| (name, pid.into())).collect();
     json!({
         "gateways": stack.gateway_urls(),
@@ -54,6 +54,13 @@ fn json(stack: &Stack) -> Value {
         "health": health,
         "pids": pids,
     })
+}
+
+/// `nats` for a single one, `nats-1`, `nats-2`, … for several.
+fn numbered(name: &str, pids: impl ExactSizeIterator<Item = Option<u32>>) -> Vec<(String, Option<u32>)> {
+    let single = pids.len() == 1;
+    let name = |number: usize| if single { name.to_owned() } else { format!("{name}-{number}") };
+    (1..).zip(pids).map(|(number, pid)| (name(number), pid)).collect()
 }
 
 fn line(text: &mut String, name: &str, value: &str) {

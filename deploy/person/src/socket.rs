@@ -148,6 +148,11 @@ impl Socket {
         timeout(PATIENCE, waiting).await.with_context(|| format!("no {name} in time"))?
     }
 
+    /// Stops reading, as a suspended tab does; the connection stays open.
+    pub fn stall(&self) {
+        self.reader.abort();
+    }
+
     /// Says goodbye, as a client does that disconnects on purpose.
     ///
     /// # Errors
@@ -177,7 +182,7 @@ async fn read(
         let Message::Text(text) = frame else { continue };
         if text.as_str() == "2" {
             if send(&sink, "3".to_owned()).await.is_err() {
-                return;
+                break;
             }
         } else if let Some(event) = text.strip_prefix("42").and_then(event) {
             // Nobody listens any more: the socket was dropped.
@@ -189,6 +194,8 @@ async fn read(
             }
         }
     }
+    // Whoever waits for an answer hears at once that none will come.
+    asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 fn event(json: &str) -> Option<Event> {

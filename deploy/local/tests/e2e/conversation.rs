@@ -210,3 +210,20 @@ async fn old_clients_meet_over_rest_and_bare_secrets() {
     angular_socket.wait_for("user_disconnected").await.expect("told");
     eventually(Duration::from_secs(5), || kept(&stack), Vec::is_empty).await;
 }
+
+#[tokio::test]
+async fn somebody_who_stops_reading_counts_as_lost_and_holds_up_no_drain() {
+    let impatient = ["PING_INTERVAL", "PING_TIMEOUT"].map(|name| (name.to_owned(), "1s".to_owned()));
+    let stack =
+        local::Stack::start(local::StackOptions { env: impatient.to_vec(), ..options() }).await.expect("a stack");
+    let gateway = &stack.gateway_urls()[0];
+    let (vent, listen) = pair(gateway, gateway).await;
+    listen.socket.stall();
+    // More than the buffers between the two take.
+    let page = "x".repeat(16_000);
+    for _ in 0..190 {
+        vent.socket.send(&page).await.expect("kept");
+    }
+    vent.socket.wait_for("user_disconnected").await.expect("told");
+    assert!(stack.gateways()[0].terminate().await.success(), "{}", stack.gateways()[0].recent_log());
+}

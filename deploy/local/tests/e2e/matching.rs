@@ -139,3 +139,19 @@ async fn the_place_is_kept_when_the_partner_vanishes_before_it_began() {
         second.socket.next_within(Duration::ZERO).await.expect("connected").is_none_or(|e| e.name == "queue_status")
     );
 }
+
+#[tokio::test]
+async fn whoever_goes_while_they_come_leaves_no_ghost() {
+    let stack = local::Stack::start(local::StackOptions { matchers: 2, ..options() }).await.expect("a stack");
+    let gateway = &stack.gateway_urls()[0];
+    let hasty = (0..40).map(|_| async {
+        let person = person::Person::arrive_in_talk(gateway).await.expect("a new user");
+        drop(person.connect(gateway).await.expect("a connection"));
+    });
+    futures_util::future::join_all(hasty).await;
+    let talker = Talker::arrive(gateway).await;
+    talker.queue("vent").await;
+    let nobody = |status: &serde_json::Value| status["waiting"]["talk"] == 0;
+    let status = async || talker.socket.wait_for("queue_status").await.expect("a status");
+    eventually(Duration::from_secs(5), status, nobody).await;
+}

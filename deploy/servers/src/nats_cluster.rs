@@ -1,0 +1,109 @@
+//! A NATS JetStream cluster of several nodes on this machine, each of which can be killed, paused and started
+//! again.
+
+use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context, bail};
+use async_nats::{ConnectOptions, jetstream};
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::{Nats, NatsOptions, free_port};
+
+/// How long JetStream may take to say who leads.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running cluster; its nodes are killed when dropped.
+#[derive(Debug)]
+pub struct NatsCluster {
+    nodes: Vec<Arc<Nats>>,
+}
+
+impl NatsCluster {
+    /// Starts so many nodes at once and waits until JetStream answers on each.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn start(nodes: usize) -> anyhow::Result<Self> {
+        Self::start_with(nodes, None, None).await
+    }
+
+    /// The same with a given executable, and with a folder for the data, kept.
+    ///
+    /// # Errors
+    /// As [`NatsCluster::start`].
+    pub async fn start_with(nodes: usize, executable: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<Self> {
+        let ports = (0..nodes).map(|_| free_port()).collect::<anyhow::Result<Vec<_>>>()?;
+        let routes: Vec<String> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        let routes = routes.join(",");
+        let mut starting = JoinSet::new();
+        for (number, port) in (1..).zip(&ports) {
+            let data = data.as_ref().map(|data| data.join(name(number)));
+            let args = arguments(number, *port, &routes);
+            let options = NatsOptions { executable: executable.clone(), data, port: None, args };
+            starting.spawn(async move { (number, Nats::start(options).await) });
+        }
+        let mut started = starting.join_all().await;
+        started.sort_by_key(|(number, _)| *number);
+        let nodes = started.into_iter().map(|(_, node)| node.map(Arc::new)).collect::<anyhow::Result<_>>()?;
+        Ok(Self { nodes })
+    }
+
+    /// The nodes; the first is called `nats-1`.
+    #[must_use]
+    pub fn nodes(&self) -> &[Arc<Nats>] {
+        &self.nodes
+    }
+
+    /// What clients connect to: all nodes, separated by commas.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.nodes.iter().map(|node| node.url()).collect::<Vec<_>>().join(",")
+    }
+
+    /// The node that leads a stream, as JetStream says.
+    ///
+    /// # Errors
+    /// When JetStream does not answer, or the stream has no leader now.
+    pub async fn leader(&self, stream: &str) -> anyhow::Result<Arc<Nats>> {
+        timeout(PATIENCE, self.ask_for_leader(stream)).await.context("JetStream does not answer")?
+    }
+
+    async fn ask_for_leader(&self, stream: &str) -> anyhow::Result<Arc<Nats>> {
+        let addresses: Vec<String> = self.nodes.iter().map(|node| node.url()).collect();
+        let client = ConnectOptions::new().connect(addresses).await?;
+        let stream = jetstream::new(client).get_stream(stream).await?;
+        let leader = stream.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.clone());
+        let leader = leader.context("the stream has no leader now")?;
+        for (number, node) in (1..).zip(&self.nodes) {
+            if name(number) == leader {
+                return Ok(node.clone());
+            }
+        }
+        bail!("{leader} leads, which is none of the nodes")
+    }
+
+    /// Starts again all nodes that do not run, at once, and waits until JetStream answers on each.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn restart(&self) -> anyhow::Result<()> {
+        let mut starting = JoinSet::new();
+        for node in self.nodes.iter().cloned() {
+            starting.spawn(async move { node.restart().await });
+        }
+        starting.join_all().await.into_iter().collect()
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("nats-{number}")
+}
+
+fn arguments(number: usize, port: u16, routes: &str) -> Vec<OsString> {
+    let cluster = format!("nats://127.0.0.1:{port}");
+    let pairs = [("--name", name(number)), ("--cluster_name", "talk".into()), ("--cluster", cluster)];
+    let mut arguments: Vec<OsString> =
+        pairs.into_iter().flat_map(|(flag, value)| [flag.into(), value.into()]).collect();
+    arguments.extend(["--routes".into(), routes.into()]);
+    arguments
+}
