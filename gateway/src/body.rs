@@ -45,7 +45,11 @@ fn unread(rejection: BytesRejection) -> ApiError {
     }
 }
 
-/// Reads JSON.
+/// Reads a JSON object.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    // A list would be taken for the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(ApiError::bad("the body is no JSON object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| ApiError::bad(format!("the body is not what is expected: {error}")))
 }

@@ -1,5 +1,5 @@
 //! The gateway of *talk to me*: speaks REST and Socket.IO with people, commands and events with
-//! the bus. It has no database; any number of them may run.
+//! the bus. It has no database and runs on one thread; any number of them may run.
 //!
 //! What happens when a message arrives, hop by hop:
 //!

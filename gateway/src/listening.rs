@@ -130,12 +130,16 @@ impl Session {
         if let Some(Stay::Waiting { queue, .. }) = self.who.as_mut().map(|who| &mut who.stay) {
             *queue = to;
         }
-        self.emit("queue_changed", &Changed { from, to });
+        if self.modern {
+            self.emit("queue_changed", &Changed { from, to });
+        }
     }
 
     fn unmatched(&mut self, queue: Queue, since_ms: i64) {
         self.stay(Stay::Waiting { queue, since_ms });
-        self.emit("queue_returned", &Returned { queue, waited_ms: waited_ms(since_ms) });
+        if self.modern {
+            self.emit("queue_returned", &Returned { queue, waited_ms: waited_ms(since_ms) });
+        }
     }
 
     fn replaced(&mut self, epoch: u64) {

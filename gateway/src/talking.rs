@@ -61,8 +61,8 @@ impl Session {
     pub(crate) async fn leave_room(&mut self, incoming: Incoming) {
         let result = match (self.user_of(&incoming), &self.who) {
             (Some(user), _) => self.leave(user).await,
-            (None, Some(who)) => self.leave(who.user).await,
-            (None, None) => Err(ApiError::Unidentified),
+            (None, Some(who)) if self.modern => self.leave(who.user).await,
+            (None, _) => Err(ApiError::Unidentified),
         };
         self.answer(incoming, result);
     }

@@ -47,6 +47,9 @@ pub enum LogFormat {
 
 /// The configuration of a service.
 pub trait ServiceConfig: Parser {
+    /// Whether the service runs on one thread, where what is read first is handled first.
+    const ONE_THREAD: bool = false;
+
     /// What all services are told.
     fn common(&self) -> &Common;
 }
@@ -62,7 +65,11 @@ where
     let config = C::parse_from(args);
     start_log(config.common());
     let deadline = config.common().drain_deadline;
-    let result = tokio::runtime::Builder::new_multi_thread()
+    let mut runtime = match C::ONE_THREAD {
+        true => tokio::runtime::Builder::new_current_thread(),
+        false => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let result = runtime
         .enable_all()
         .build()
         .context("starting the runtime")
