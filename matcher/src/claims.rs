@@ -50,14 +50,14 @@ impl Claims {
         Self { database: database.clone(), waiting, rooms, ttl }
     }
 
-    /// Who can be matched: waits, has a connection, and is settled. Longest wait first.
-    pub(crate) async fn waiting(&self, now: i64) -> anyhow::Result<Vec<Waiting>> {
-        let matchable = doc! { "state": "waiting", "connected": true, "ready_at": { "$lte": now } };
+    /// Who can be matched: waits and has a connection. Longest wait first.
+    pub(crate) async fn waiting(&self) -> anyhow::Result<Vec<Waiting>> {
+        let matchable = doc! { "state": "waiting", "connected": true };
         let found = self
             .waiting
             .find(matchable)
             .sort(doc! { "queued_at": 1, "acted": 1 })
-            .projection(doc! { "queue": 1, "queued_at": 1, "acted": 1, "revision": 1 })
+            .projection(doc! { "queue": 1, "queued_at": 1, "ready_at": 1, "acted": 1, "revision": 1 })
             .batch_size(10_000)
             .await
             .context("reading who waits")?;
@@ -126,7 +126,10 @@ impl Claims {
         let users: Vec<Bson> =
             claims.iter().flat_map(|claim| claim.room.users()).map(|user| user.to_string().into()).collect();
         let bound = doc! { "_id": { "$in": users }, "room": { "$in": rooms } };
-        let found = self.waiting.find(bound).projection(doc! { "queue": 1, "queued_at": 1, "acted": 1, "revision": 1 });
+        let found = self
+            .waiting
+            .find(bound)
+            .projection(doc! { "queue": 1, "queued_at": 1, "ready_at": 1, "acted": 1, "revision": 1 });
         found.await?.map_ok(|user| user.user).try_collect().await
     }
 }

@@ -18,7 +18,8 @@ impl Matcher {
     /// Reads who waits, pairs them, announces the rooms, moves who waited too long.
     pub(crate) async fn tick(&self) -> anyhow::Result<()> {
         let (started, now) = (Instant::now(), now_ms());
-        let plan = plan(self.claims.waiting(now).await?, now, self.config.fallback_after);
+        let mut plan = plan(self.claims.waiting().await?, now, self.config.fallback_after);
+        plan.hold_back_unsettled(now);
         let parts: Vec<_> = plan.pairs.chunks(PAIRS).map(|pairs| self.pair_up(pairs.to_vec(), now)).collect();
         stream::iter(parts).buffer_unordered(PARTS).try_collect::<()>().await?;
         for moved in &plan.left {

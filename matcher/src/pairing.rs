@@ -14,6 +14,8 @@ pub(crate) struct Waiting {
     pub(crate) queue: Queue,
     /// When they queued, in milliseconds since 1970.
     pub(crate) queued_at: i64,
+    /// Not to be told of a match before, in milliseconds since 1970.
+    pub(crate) ready_at: i64,
     /// The queue command's sequence in the stream: decides between two of one millisecond.
     pub(crate) acted: u64,
     /// What the document was when it was read.
@@ -76,6 +78,15 @@ pub(crate) fn plan(mut waiting: Vec<Waiting>, now: i64, fallback_after: Duration
     Plan { pairs, left }
 }
 
+impl Plan {
+    /// Lets pairs wait in which somebody is not settled yet. They are not paired with others
+    /// instead: whoever waited longest would otherwise lose the place to whoever came by socket.
+    pub(crate) fn hold_back_unsettled(&mut self, now: i64) {
+        let unsettled = |pair: &mut Pair| pair.iter().any(|waiting| waiting.ready_at > now);
+        self.left.extend(self.pairs.extract_if(.., unsettled).flatten());
+    }
+}
+
 fn of(waiting: &[Waiting], queue: Queue) -> Vec<Waiting> {
     waiting.iter().filter(|w| w.queue == queue).cloned().collect()
 }
@@ -97,7 +108,15 @@ mod tests {
     /// The `n`th to queue, who has waited for so many milliseconds.
     fn person(n: usize, (queue, waited): (Queue, i64)) -> Waiting {
         let user = format!("{n:032x}").parse().expect("a uuid");
-        Waiting { user, queue, queued_at: NOW - waited, acted: n as u64 + 1, revision: 1, moved_from: None }
+        Waiting {
+            user,
+            queue,
+            queued_at: NOW - waited,
+            ready_at: 0,
+            acted: n as u64 + 1,
+            revision: 1,
+            moved_from: None,
+        }
     }
 
     fn people(list: &[(Queue, i64)]) -> Vec<Waiting> {
@@ -158,6 +177,21 @@ mod tests {
 
     fn crowd() -> impl Strategy<Value = Vec<Waiting>> {
         prop::collection::vec(anybody(), 0..60).prop_map(|list| people(&list))
+    }
+
+    #[test]
+    fn whoever_came_first_is_not_passed_over_while_they_settle() {
+        let mut early = person(0, (Vent, 120));
+        early.ready_at = NOW + 30;
+        let people = vec![early, person(1, (Vent, 100)), person(2, (Listen, 50))];
+        let mut plan = plan(people.clone(), NOW, FALLBACK);
+        plan.hold_back_unsettled(NOW);
+        assert!(plan.pairs.is_empty());
+        assert_eq!(plan.left.len(), 3);
+        let mut later = super::plan(people, NOW + 30, FALLBACK);
+        later.hold_back_unsettled(NOW + 30);
+        let pair = later.pairs.first().expect("a pair");
+        assert_eq!([pair[0].acted, pair[1].acted], [1, 3]);
     }
 
     proptest! {
