@@ -9,7 +9,7 @@ use crate::{
 };
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{Request, State},
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
@@ -33,7 +33,7 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 
 /// Everything that people's clients use.
 pub(crate) fn router(app: &Shared) -> (Router, SocketIo) {
-    let api = page(rest::routes(app.clone()), app.config.web_dir.as_deref()).layer(DefaultBodyLimit::max(MAX_BODY));
+    let api = page(rest::routes(app.clone()), app.config.web_dir.as_deref());
     let (sockets, io) = SocketIo::builder()
         .ping_interval(app.config.ping_interval)
         .ping_timeout(app.config.ping_timeout)
