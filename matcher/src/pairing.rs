@@ -108,15 +108,8 @@ mod tests {
     /// The `n`th to queue, who has waited for so many milliseconds.
     fn person(n: usize, (queue, waited): (Queue, i64)) -> Waiting {
         let user = format!("{n:032x}").parse().expect("a uuid");
-        Waiting {
-            user,
-            queue,
-            queued_at: NOW - waited,
-            ready_at: 0,
-            acted: n as u64 + 1,
-            revision: 1,
-            moved_from: None,
-        }
+        let (queued_at, acted) = (NOW - waited, n as u64 + 1);
+        Waiting { user, queue, queued_at, ready_at: 0, acted, revision: 1, moved_from: None }
     }
 
     fn people(list: &[(Queue, i64)]) -> Vec<Waiting> {

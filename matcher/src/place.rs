@@ -85,7 +85,7 @@ impl User {
         expired
     }
 
-    /// Leaves the id and the sequences, for [`TOMBSTONE`]. Lets go of the connection too: who
+    /// Leaves the id and the sequences, for [`crate::user::TOMBSTONE`]. Lets go of the connection too: who
     /// queues again with it has to connect it again.
     pub(crate) fn erase(&mut self, now: i64) {
         *self = Self {

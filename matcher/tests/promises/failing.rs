@@ -21,7 +21,7 @@ async fn a_room_that_a_crash_kept_from_being_announced_is_announced_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_a_crash_kept_from_being_bound_keeps_nobody_from_being_matched() {
-    let (world, _matcher) = World::with_matcher(QUICK).await;
+    let (world, _matcher) = World::with_matcher(&["--match-interval", "100ms", "--join-timeout", "1h"]).await;
     let tick = world.hold_the_tick().await;
     let (mut vent, mut listen) = (world.waiting(Queue::Vent).await, world.waiting(Queue::Listen).await);
     let member =
@@ -31,7 +31,7 @@ async fn a_room_that_a_crash_kept_from_being_bound_keeps_nobody_from_being_match
         "members": [member(vent.id, "vent"), member(listen.id, "listen")],
         "open": true,
         "begun": false,
-        "created_at": 0_i64,
+        "created_at": proto::bus::now_ms(),
         "announced_at": Bson::Null,
         "expires_at": mongodb::bson::DateTime::MAX,
     };

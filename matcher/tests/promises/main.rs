@@ -6,5 +6,6 @@ mod ending;
 mod failing;
 mod matching;
 mod outages;
+mod person;
 mod replicas;
 mod world;

@@ -1,5 +1,6 @@
 //! A bus and a database of a test's own, and people who use them as a gateway would.
 
+use crate::person::Person;
 use clap::Parser as _;
 use futures_util::StreamExt as _;
 use matcher::Config;
@@ -8,7 +9,7 @@ use mongodb::{
     bson::{Document, doc},
 };
 use proto::{
-    Command, CommandId, GatewayId, Live, Place, Queue, Reply, RoomId, RoomView, UserCommand, UserId, UserView,
+    Command, CommandId, GatewayId, Place, Queue, Reply, RoomId, UserCommand, UserId, UserView,
     bus::Bus,
     commands::Loss,
     events::QueueStatus,
@@ -37,13 +38,6 @@ pub(crate) struct World {
 pub(crate) struct Replica {
     pub(crate) shutdown: CancellationToken,
     running: JoinHandle<anyhow::Result<()>>,
-}
-
-/// Somebody, and what their gateway hears of them.
-pub(crate) struct Person {
-    pub(crate) id: UserId,
-    pub(crate) epoch: u64,
-    events: async_nats::Subscriber,
 }
 
 /// Waits for something that has to happen.
@@ -220,33 +214,6 @@ impl Replica {
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
         soon(self.running).await.expect("no panic").expect("no failure");
-    }
-}
-
-impl Person {
-    /// The next event.
-    pub(crate) async fn hears(&mut self) -> Live {
-        let event = soon(self.events.next()).await.expect("an event");
-        serde_json::from_slice(&event.payload).expect("a live event")
-    }
-
-    /// The next event that is of interest; others are skipped.
-    pub(crate) async fn hears_of<T>(&mut self, interest: impl Fn(Live) -> Option<T>) -> T {
-        loop {
-            if let Some(found) = interest(self.hears().await) {
-                return found;
-            }
-        }
-    }
-
-    /// The next match.
-    pub(crate) async fn matched(&mut self) -> RoomView {
-        self.hears_of(|live| if let Live::Matched(room) = live { Some(room) } else { None }).await
-    }
-
-    /// Whether the partner is there, the next time that this is told.
-    pub(crate) async fn partner_connected(&mut self) -> bool {
-        self.hears_of(|live| if let Live::Partner { connected } = live { Some(connected) } else { None }).await
     }
 }
 
