@@ -25,7 +25,7 @@ async function startRunner() {
   const folder = await mkdtemp(join(tmpdir(), 'talk-clients-'));
   const ready = join(folder, 'ready.json');
   const log = await open(join(folder, 'log'), 'w');
-  const args = ['--gateways', '2', '--chat-stores', '3', '--port', '0', '--ready-file', ready];
+  const args = ['--no-page', '--gateways', '2', '--chat-stores', '3', '--port', '0', '--ready-file', ready];
   const runner = spawn(RUNNER, args, { stdio: ['ignore', log.fd, log.fd] });
   const stop = async () => {
     if (runner.exitCode === null && runner.signalCode === null) {

@@ -30,6 +30,7 @@ mod backing;
 mod data;
 mod log;
 mod options;
+mod page;
 pub mod runner;
 mod service;
 mod stack;

@@ -14,10 +14,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use crate::{Database, Sink, Stack, StackOptions, summary};
-
-/// Where the page is after it was built.
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/web/dist");
+use crate::{Database, Sink, Stack, StackOptions, page, summary};
 
 /// Runs the whole system on this machine: NATS, MongoDB, gateways, matchers and chat-stores.
 ///
@@ -67,9 +64,12 @@ struct Options {
     /// What the services log, as `level` or `target=level,…`. Default: $LOG, else info
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
-    /// The folder of the built page. Default: gateway/web/dist of this checkout, if it has been built
+    /// The folder of the built page. Default: gateway/web/dist of this checkout, built with npm when it has to be
     #[arg(long, value_name = "DIR", env = "WEB_DIR")]
     web_dir: Option<PathBuf>,
+    /// Serve the API only
+    #[arg(long, conflicts_with = "web_dir")]
+    no_page: bool,
     /// Write addresses and pids here as JSON when all is ready; deleted at the end
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
@@ -86,16 +86,23 @@ impl Options {
         std::fs::remove_file(file).with_context(|| format!("deleting {}", file.display()))
     }
 
-    fn variables(&self) -> Vec<(String, String)> {
-        let built = || Some(PathBuf::from(PAGE)).filter(|folder| folder.exists());
-        let page = self.web_dir.clone().or_else(built).map(|folder| folder.to_string_lossy().into_owned());
+    /// Without a page everything else runs all the same.
+    async fn page(&self) -> Option<PathBuf> {
+        if self.no_page || self.web_dir.is_some() {
+            return self.web_dir.clone();
+        }
+        page::built().await.inspect_err(|why| say(&format!("{why}.\n"))).ok()
+    }
+
+    fn variables(&self, page: Option<PathBuf>) -> Vec<(String, String)> {
+        let page = page.map(|folder| folder.to_string_lossy().into_owned());
         // Empty means that colours are welcome.
         let colour = io::stdout().is_terminal().then(String::new);
         let variables = [("LOG", self.log.clone()), ("WEB_DIR", page), ("NO_COLOR", colour)];
         variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
-    fn stack(&self) -> anyhow::Result<StackOptions> {
+    fn stack(&self, page: Option<PathBuf>) -> anyhow::Result<StackOptions> {
         Ok(StackOptions {
             gateways: self.gateways,
             matchers: self.matchers,
@@ -109,7 +116,7 @@ impl Options {
             data: self.data_folder(),
             nats_server: self.nats_server.clone(),
             mongod: self.mongod.clone(),
-            env: self.variables(),
+            env: self.variables(page),
             restart: true,
             sink: Some(show_lines()),
             ..StackOptions::new(std::env::current_exe().context("which executable is this")?)
@@ -140,8 +147,9 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     // One of an earlier run that was killed would tell lies.
     options.delete_ready_file()?;
+    let start = async { Stack::start(options.stack(options.page().await)?).await };
     let stack = select! {
-        stack = Stack::start(options.stack()?) => stack?,
+        stack = start => stack?,
         () = signals.next() => return Ok(()),
     };
     say(&summary::text(&stack, options.data_folder().as_deref()));

@@ -35,7 +35,7 @@ impl Runner {
         let ready_file = folder.path().join("ready.json");
         let output = File::create(folder.path().join("output"))?;
         let mut command = process::command(Path::new(env!("CARGO_BIN_EXE_local")));
-        command.args(["--port", "0", "--ready-file"]).arg(&ready_file).args(args);
+        command.args(["--no-page", "--port", "0", "--ready-file"]).arg(&ready_file).args(args);
         command.stdout(output.try_clone()?).stderr(output);
         let mut runner = Self { process: Process::spawn(command)?, ready: Value::Null, folder };
         let running = || runner.process.exit_status().is_none();
