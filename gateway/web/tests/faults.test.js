@@ -163,6 +163,25 @@ test("a server that is away while sending gets the message when it is back", asy
   assert.deepEqual(await ben.texts(), ["into the silence"]);
 });
 
+test("a network that blocks WebSocket is no hindrance", async () => {
+  [ann, ben] = [await Person.arrives(browser, stack.url(0)), await Person.arrives(browser, stack.url(1))];
+  await ann.page.addInitScript(() => {
+    const Real = window.WebSocket;
+    window.WebSocket = class extends Real {
+      constructor() {
+        super(`${location.origin.replace("http", "ws")}/blocked`);
+      }
+    };
+  });
+  await ann.page.reload();
+  for (const person of [ann, ben]) await person.choose("talk");
+  await Promise.all([ann.connected(), ben.connected()]);
+  await ann.say("the long way round");
+  await ben.got("the long way round");
+  await ben.say("heard");
+  await ann.got("heard");
+});
+
 test("a secret that is good for nothing any more begins anew", async () => {
   const gone = { secret: "nobody.signed.this", inRoom: true, draft: "still here", unsent: [] };
   ann = await Person.arrives(browser, stack.url(0));

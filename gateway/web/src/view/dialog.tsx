@@ -19,12 +19,19 @@ export function Dialog({ open, onClose, title, id, children }: Props) {
     if (open && !dialog.current?.open) dialog.current?.showModal();
     if (!open && dialog.current?.open) dialog.current.close();
   }, [open]);
+  // Escape asks first, so that what is open is known in one place only, and at once.
+  const cancelled = (event: Event) => {
+    event.preventDefault();
+    onClose();
+  };
+  // Told a little later: it may be open again by then.
   const closed = () => {
+    if (dialog.current?.open) return;
     setShown(false);
     onClose();
   };
   return (
-    <dialog ref={dialog} aria-labelledby={id} onClose={closed}>
+    <dialog ref={dialog} aria-labelledby={id} onCancel={cancelled} onClose={closed}>
       {(open || shown) && (
         <>
           <h2 id={id}>{title}</h2>
