@@ -113,10 +113,10 @@ impl Fault {
         match self {
             Self::KillGateway => kill(any(stack.gateways(), rng)).await,
             Self::DrainGateway => restart(any(stack.gateways(), rng)).await,
-            Self::KillMatcher => kill(&ticking(stack).await?).await,
+            Self::KillMatcher => kill(ticking(stack).await?.as_ref()).await,
             Self::KillChatStore => kill(any(stack.chat_stores(), rng)).await,
             Self::PauseGateway => pause(any(stack.gateways(), rng)).await,
-            Self::PauseMatcher => pause(&ticking(stack).await?).await,
+            Self::PauseMatcher => pause(ticking(stack).await?.as_ref()).await,
             Self::PauseChatStore => pause(any(stack.chat_stores(), rng)).await,
             Self::KillNats => kill_nats(stack, rng).await,
             Self::PauseNats => pause_nats(stack, rng).await,

@@ -9,7 +9,6 @@ use mongodb::{
     Client, Database,
     bson::{Bson, Document},
     change_stream::event::ResumeToken,
-    options::FullDocumentType,
 };
 use tokio::task::JoinHandle;
 
@@ -108,7 +107,10 @@ async fn follow(database: Database, mut token: Option<ResumeToken>, facts: Arc<M
 }
 
 async fn read(database: &Database, token: &mut Option<ResumeToken>, facts: &Mutex<Vec<Fact>>) -> anyhow::Result<()> {
-    let watch = database.watch().start_after(token.clone()).full_document(FullDocumentType::Default);
+    let mut watch = database.watch();
+    if let Some(token) = token.clone() {
+        watch = watch.start_after(token);
+    }
     let mut changes = watch.await?.with_type::<Document>();
     while let Some(change) = changes.next().await {
         if let Some(fact) = fact(&change?) {

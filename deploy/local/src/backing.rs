@@ -64,10 +64,12 @@ impl Backing {
 
     pub(crate) async fn stop(&self) {
         let mut stopping = JoinSet::new();
-        for nats in self.nats().iter().cloned() {
+        for nats in self.nats() {
+            let nats = nats.clone();
             stopping.spawn(async move { nats.stop().await });
         }
-        for mongo in self.mongo().iter().cloned() {
+        for mongo in self.mongo() {
+            let mongo = mongo.clone();
             stopping.spawn(async move { mongo.stop().await });
         }
         stopping.join_all().await;

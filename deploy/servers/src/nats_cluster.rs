@@ -88,7 +88,8 @@ impl NatsCluster {
     /// When one of them does not start.
     pub async fn restart(&self) -> anyhow::Result<()> {
         let mut starting = JoinSet::new();
-        for node in self.nodes.iter().cloned() {
+        for node in &self.nodes {
+            let node = node.clone();
             starting.spawn(async move { node.restart().await });
         }
         starting.join_all().await.into_iter().collect()

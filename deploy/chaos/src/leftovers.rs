@@ -1,0 +1,62 @@
+//! What is left anywhere when everybody has gone: documents, messages in streams, and what the backstop had to do.
+
+use std::time::Duration;
+
+use local::Stack;
+use mongodb::bson::{Document, doc};
+use proto::streams;
+use tokio::time::{Instant, sleep};
+
+/// Waits until nothing is left, or for as long as it may take; answers what is left then.
+pub(crate) async fn wait_for_nothing(stack: &Stack, patience: Duration) -> Vec<String> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let left = look(stack).await.unwrap_or_else(|error| vec![format!("it cannot be looked at: {error:#}")]);
+        if left.is_empty() || Instant::now() > deadline {
+            return left;
+        }
+        sleep(Duration::from_millis(250)).await;
+    }
+}
+
+async fn look(stack: &Stack) -> anyhow::Result<Vec<String>> {
+    let mut left = Vec::new();
+    let database = mongodb::Client::with_uri_str(stack.mongodb_uri()).await?.database(stack.database());
+    for name in database.list_collection_names().await? {
+        let collection = database.collection::<Document>(&name);
+        if let Some(one) = collection.find_one(doc! {}).await? {
+            let count = collection.count_documents(doc! {}).await?;
+            left.push(format!("{count} in the collection {name}, for instance {}", without_text(one)));
+        }
+    }
+    let addresses: Vec<&str> = stack.nats_url().split(',').collect();
+    let js = async_nats::jetstream::new(async_nats::connect(addresses).await?);
+    for name in [streams::USERS, streams::MESSAGES, streams::DEAD] {
+        let count = js.get_stream(name).await?.cached_info().state.messages;
+        if count > 0 {
+            left.push(format!("{count} in the stream {name}"));
+        }
+    }
+    Ok(left)
+}
+
+fn without_text(mut document: Document) -> Document {
+    document.remove("content");
+    document
+}
+
+/// What the chat-stores' sweeps had to remove, which the usual erasure should have.
+pub(crate) async fn removed_by_backstop(stack: &Stack) -> Vec<String> {
+    let mut removed = Vec::new();
+    for service in stack.chat_stores() {
+        let metrics = match reqwest::get(format!("{}/metrics", service.health_url())).await {
+            Ok(answer) => answer.text().await.unwrap_or_default(),
+            Err(_away) => continue,
+        };
+        let counts = metrics.lines().filter_map(|line| line.strip_prefix("talk_backstop_removed_total "));
+        for count in counts.filter(|count| *count != "0") {
+            removed.push(format!("the backstop of {} had to remove {count} messages", service.name()));
+        }
+    }
+    removed
+}

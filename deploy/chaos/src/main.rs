@@ -1,0 +1,57 @@
+//! The command; or, when it is told to be one, a service of the stack that it breaks.
+
+use std::process::ExitCode;
+
+use chaos::{
+    faults::Fault,
+    run::{Plan, run},
+};
+use clap::Parser;
+
+/// Breaks parts of the whole system under traffic, and checks what people saw against the promises.
+///
+/// Runs on this machine with servers of its own. The exit code is a failure when a promise was broken; then each
+/// violation is printed with the events around it. The same seed makes the same people and faults.
+#[derive(Debug, Parser)]
+#[command(name = "chaos", version)]
+struct Options {
+    /// Decides who comes when, does what, and which faults strike
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// For how long faults strike
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
+    /// How many people are there at once
+    #[arg(long, default_value_t = 30)]
+    people: usize,
+    /// Only these faults, one after the other in this order, again and again. Default: all of them, shuffled
+    #[arg(long, value_name = "NAME", num_args = 1.., value_parser = Fault::named)]
+    fault: Vec<Fault>,
+    /// Write the whole history here when a promise was broken
+    #[arg(long, value_name = "PATH")]
+    history: Option<std::path::PathBuf>,
+}
+
+fn main() -> ExitCode {
+    local::run_as_service().unwrap_or_else(|| match start(Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("chaos: {error:#}");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+#[tokio::main]
+async fn start(options: Options) -> anyhow::Result<bool> {
+    let Options { seed, minutes, people, fault, history } = options;
+    let time = std::time::Duration::try_from_secs_f64(minutes * 60.0)?;
+    let plan = Plan { executable: std::env::current_exe()?, seed, time, people, faults: fault };
+    let report = run(plan, |line| eprintln!("{line}")).await?;
+    println!("{report}");
+    if let Some(path) = history.filter(|_| !report.violations.is_empty()) {
+        std::fs::write(path, report.history_as_text())?;
+    }
+    Ok(report.violations.is_empty())
+}
