@@ -1,4 +1,8 @@
-//! How far a connection has been sent its room's messages: nothing twice, nothing left out.
+//! How far a connection has been sent its room's messages: nothing twice, nothing left out; and
+//! how far they certainly arrived.
+
+use std::{collections::VecDeque, time::Duration};
+use tokio::time::Instant;
 
 /// The last room sequence that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +45,58 @@ impl Cursor {
     }
 }
 
+/// When which messages were sent. Old clients do not say what they have seen; what was sent to a
+/// connection that broke without a word, less than its patience ago, may never have arrived.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    /// Sent longer ago than the patience.
+    arrived: u64,
+    sent: VecDeque<(Instant, u64)>,
+    patience: Duration,
+}
+
+impl Trail {
+    /// Everything up to `seq` has arrived.
+    pub(crate) fn after(seq: u64, patience: Duration) -> Self {
+        Self { arrived: seq, sent: VecDeque::new(), patience }
+    }
+
+    /// This one is sent now.
+    pub(crate) fn note(&mut self, seq: u64) {
+        self.settle();
+        self.sent.push_back((Instant::now(), seq));
+    }
+
+    /// The last sequence that has certainly arrived.
+    pub(crate) fn arrived(&mut self) -> u64 {
+        self.settle();
+        self.arrived
+    }
+
+    fn settle(&mut self) {
+        while let Some((at, seq)) = self.sent.front()
+            && at.elapsed() >= self.patience
+        {
+            self.arrived = *seq;
+            self.sent.pop_front();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sent_just_before_a_connection_broke_may_not_have_arrived() {
+        let mut trail = Trail::after(2, Duration::from_secs(25));
+        trail.note(3);
+        tokio::time::advance(Duration::from_secs(20)).await;
+        trail.note(4);
+        assert_eq!(trail.arrived(), 2);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(trail.arrived(), 3);
+    }
 
     #[test]
     fn each_sequence_is_sent_once_and_in_order() {

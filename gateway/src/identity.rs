@@ -180,12 +180,16 @@ impl Session {
         if !self.modern && self.closed.by_goodbye() {
             return self.abandon().await;
         }
-        let Some(Who { user, epoch, stay, .. }) = self.who.take() else { return };
+        let Some(Who { user, epoch, mut stay, .. }) = self.who.take() else { return };
         self.app.memberships.leave(user, epoch);
         if epoch == 0 {
             return;
         }
-        let seen = if let Stay::Room(room) = &stay { room.cursor.seq() } else { 0 };
+        let seen = match &mut stay {
+            Stay::Room(room) if self.closed.in_silence() => room.trail.arrived(),
+            Stay::Room(room) => room.cursor.seq(),
+            Stay::Idle | Stay::Waiting { .. } => 0,
+        };
         let cause = if self.closed.token.is_cancelled() { Loss::Lost } else { Loss::Drained };
         self.app.asker.insist(&UserCommand::Disconnected { user, epoch, seen, cause }).await;
     }

@@ -1,7 +1,7 @@
 //! What the bus tells a user, and what the user's client is told of it.
 
 use crate::{
-    cursor::{Cursor, Next},
+    cursor::{Cursor, Next, Trail},
     payload::{Changed, Ended, Liked, QueueComplete, Returned, Status},
     session::{NOTHING, Room, Session, Stay},
 };
@@ -53,6 +53,24 @@ impl Session {
         self.who.as_mut()?.room()
     }
 
+    /// Notes a place; a room from this sequence on.
+    pub(crate) fn stay_at(&mut self, place: &Place, seq: u64) {
+        let patience = self.app.config.ping_interval + self.app.config.ping_timeout;
+        self.stay(match place {
+            Place::Idle => Stay::Idle,
+            Place::Waiting { queue, since_ms } => Stay::Waiting { queue: *queue, since_ms: *since_ms },
+            Place::Room(room) => Stay::Room(Room {
+                id: room.room,
+                partner: room.partner,
+                joined: room.joined,
+                partner_here: room.begun && room.partner_connected,
+                cursor: Cursor::after(seq),
+                trail: Trail::after(seq, patience),
+                behind: false,
+            }),
+        });
+    }
+
     /// Where the user is, after a match, an entrance, or a second look.
     pub(crate) async fn take_up(&mut self, place: Place) {
         match place {
@@ -79,7 +97,7 @@ impl Session {
             }
             _ => {
                 if known.is_none() {
-                    self.stay(stay_of(&Place::Room(view), Cursor::after(0)));
+                    self.stay_at(&Place::Room(view), 0);
                 }
                 self.announce().await;
             }
@@ -100,7 +118,7 @@ impl Session {
     /// In the room from now on.
     pub(crate) async fn entered(&mut self, view: RoomView) {
         if self.room().is_none_or(|room| room.id != view.room) {
-            self.stay(stay_of(&Place::Room(view.clone()), Cursor::after(0)));
+            self.stay_at(&Place::Room(view.clone()), 0);
         }
         let here = view.begun && view.partner_connected;
         let Some(room) = self.room() else { return };
@@ -194,19 +212,4 @@ impl Session {
 
 pub(crate) fn waited_ms(since_ms: i64) -> i64 {
     (now_ms() - since_ms).max(0)
-}
-
-pub(crate) fn stay_of(place: &Place, cursor: Cursor) -> Stay {
-    match place {
-        Place::Idle => Stay::Idle,
-        Place::Waiting { queue, since_ms } => Stay::Waiting { queue: *queue, since_ms: *since_ms },
-        Place::Room(room) => Stay::Room(Room {
-            id: room.room,
-            partner: room.partner,
-            joined: room.joined,
-            partner_here: room.begun && room.partner_connected,
-            cursor,
-            behind: false,
-        }),
-    }
 }

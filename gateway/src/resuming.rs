@@ -1,9 +1,8 @@
 //! Coming back: what somebody is told when they connect, and how they get what they missed.
 
 use crate::{
-    cursor::Cursor,
     error::ApiError,
-    listening::{stay_of, waited_ms},
+    listening::waited_ms,
     payload::{Resumed, Sent, State},
     session::{CATCH_UP, NOTHING, Session},
     state::Shared,
@@ -18,8 +17,7 @@ impl Session {
     /// First look after connecting. Old clients are told by the events that they know, current
     /// ones by `resumed`.
     pub(crate) async fn arrive(&mut self, view: UserView, last_seq: Option<u64>) {
-        let cursor = Cursor::after(last_seq.unwrap_or(if self.modern { 0 } else { view.seen }));
-        self.stay(stay_of(&view.place, cursor));
+        self.stay_at(&view.place, last_seq.unwrap_or(if self.modern { 0 } else { view.seen }));
         if self.modern {
             self.resume(&view.place, last_seq).await;
         }
@@ -103,6 +101,7 @@ impl Session {
         if let Some(room) = self.room() {
             if sent {
                 room.cursor.advance(message.seq);
+                room.trail.note(message.seq);
             } else {
                 room.behind = true;
                 self.retry_at = Some(Instant::now() + CATCH_UP);

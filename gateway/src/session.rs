@@ -4,7 +4,7 @@
 //! they are told.
 
 use crate::{
-    cursor::Cursor,
+    cursor::{Cursor, Trail},
     error::{ApiError, Envelope},
     limits::Pace,
     socket::{Authenticated, Closed, Incoming},
@@ -68,6 +68,7 @@ pub(crate) struct Room {
     /// The partner has entered, and is told of as being there.
     pub(crate) partner_here: bool,
     pub(crate) cursor: Cursor,
+    pub(crate) trail: Trail,
     /// There is more in the history than was sent.
     pub(crate) behind: bool,
 }
@@ -99,6 +100,10 @@ impl Session {
         }
         loop {
             let waiting = matches!(self.who, Some(Who { stay: Stay::Waiting { .. }, .. }));
+            if !waiting {
+                // A status of before they waited says nothing to them.
+                status.mark_unchanged();
+            }
             tokio::select! {
                 biased;
                 () = draining.cancelled() => break,

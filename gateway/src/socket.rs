@@ -71,6 +71,11 @@ impl Closed {
     pub(crate) fn by_goodbye(&self) -> bool {
         matches!(self.reason.get(), Some(DisconnectReason::ClientNSDisconnect))
     }
+
+    /// The connection broke without a word from the client: what was sent last may be lost.
+    pub(crate) fn in_silence(&self) -> bool {
+        matches!(self.reason.get(), Some(DisconnectReason::HeartbeatTimeout | DisconnectReason::TransportError))
+    }
 }
 
 /// What the middleware prepares and the connect handler takes.
