@@ -16,8 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Names where the answer to a command goes. JetStream takes NATS' own reply for itself.
 const REPLY_TO: &str = "Talk-Reply-To";
-/// Why a dead letter is dead.
-const REASON: &str = "Talk-Reason";
+/// The header that says why a dead letter is dead.
+pub const REASON: &str = "Talk-Reason";
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -84,6 +84,12 @@ pub fn dead_letter(subject: &str) -> Subject {
     format!("talk.dead.{}", subject.strip_prefix("talk.").unwrap_or(subject)).into()
 }
 
+/// Where a dead letter came from, and is replayed to.
+#[must_use]
+pub fn before_death(subject: &str) -> Option<Subject> {
+    Some(format!("talk.{}", subject.strip_prefix("talk.dead.")?).into())
+}
+
 /// Where an event for a user is told.
 #[must_use]
 pub fn live(event: &Live, room: Option<RoomId>, user: UserId) -> Subject {
@@ -162,6 +168,8 @@ mod tests {
         assert_eq!(last_id(&live(&event, None, user)), Some(user));
         assert_eq!(last_id(&read_user(user)), Some(user));
         assert_eq!(last_id(&read_history(room)), Some(room));
+        let sent = format!("talk.message.sent.0.{room}");
+        assert_eq!(before_death(&dead_letter(&sent)), Some(sent.into()));
     }
 
     #[test]

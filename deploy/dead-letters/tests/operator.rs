@@ -1,0 +1,57 @@
+//! The command, against a real NATS.
+
+use std::process::{Command, Output};
+
+use proto::{RoomCommand, RoomId, UserId, bus::Bus, bus::encode, streams, subjects};
+use servers::{Nats, NatsOptions};
+
+fn dead_letters(nats: &Nats, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dead-letters"));
+    command.args(args).env("NATS_URL", nats.url()).output().expect("it runs")
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+async fn messages(bus: &Bus, stream: &str) -> u64 {
+    bus.js.get_stream(stream).await.expect("a stream").cached_info().state.messages
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_listed_shown_without_their_text_and_replayed() {
+    let nats = Nats::start(NatsOptions::default()).await.expect("NATS");
+    let bus = Bus::new(async_nats::connect(nats.url()).await.expect("a connection"));
+    streams::declare(&bus.js, 1).await.expect("streams");
+    let (room, author) = (RoomId::new(), UserId::new());
+    let command = RoomCommand::MessageSent { room, author, nonce: "n".into(), content: "help me".into() };
+    let subject = subjects::room_command(&command);
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert(proto::bus::REASON, "MongoDB refused it");
+    let payload = encode(&command);
+    for payload in [payload.clone(), "no command".into()] {
+        let dead = subjects::dead_letter(&subject);
+        let publish = bus.js.publish_with_headers(dead, headers.clone(), payload).await.expect("published");
+        publish.await.expect("stored");
+    }
+
+    let list = said(&dead_letters(&nats, &["list"]));
+    assert_eq!(list.lines().count(), 2);
+    assert!(list.contains(subject.as_str()) && list.contains("MongoDB refused it"), "{list}");
+    let shown = said(&dead_letters(&nats, &["show", "1"]));
+    assert!(shown.contains(&author.to_string()) && !shown.contains("help me"), "{shown}");
+    assert!(said(&dead_letters(&nats, &["show", "1", "--content"])).contains("help me"));
+    assert!(!said(&dead_letters(&nats, &["show", "2"])).contains("no command\n"));
+
+    said(&dead_letters(&nats, &["replay", "1"]));
+    assert_eq!((messages(&bus, streams::DEAD).await, messages(&bus, streams::MESSAGES).await), (1, 1));
+    let stream = bus.js.get_stream(streams::MESSAGES).await.expect("a stream");
+    let replayed = stream.get_raw_message(1).await.expect("the command");
+    assert_eq!((replayed.subject, replayed.payload), (subject, payload));
+
+    assert!(!dead_letters(&nats, &["replay", "7"]).status.success());
+    assert!(!dead_letters(&nats, &["replay"]).status.success());
+    said(&dead_letters(&nats, &["replay", "--all"]));
+    assert_eq!((messages(&bus, streams::DEAD).await, messages(&bus, streams::MESSAGES).await), (0, 2));
+}
