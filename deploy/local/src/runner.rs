@@ -51,7 +51,7 @@ struct Options {
     /// The name of the database
     #[arg(long, value_name = "NAME", default_value = "talk")]
     database: String,
-    /// Keep data and keys here. Default: talk-to-me/local-<PORT> in $XDG_CACHE_HOME or ~/.cache, taken up again
+    /// Keep data and keys here. Default: `talk-to-me/local-PORT` in $XDG_CACHE_HOME or ~/.cache, taken up again
     /// by the next run on the same port; with --port 0 a folder that is deleted at the end
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
