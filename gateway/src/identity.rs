@@ -7,7 +7,7 @@ use crate::{
     state::{Membership, Resync, Shared},
 };
 use proto::{Place, UserCommand, UserId, UserView, commands::Loss, subjects};
-use std::time::Duration;
+use std::{cmp::Ordering, time::Duration};
 
 /// How soon to try again what the bus did not answer.
 const RETRY: Duration = Duration::from_millis(500);
@@ -99,12 +99,14 @@ impl Session {
                 answer => Some(answer),
             }
         };
-        match self.persist(read).await {
-            Some(Ok(view)) if view.epoch > epoch && epoch != 0 => self.fall_silent(),
-            Some(Ok(view)) if view.epoch == epoch => self.settle(view).await,
+        let Some(Ok(view)) = self.persist(read).await else { return };
+        match view.epoch.cmp(&epoch) {
+            Ordering::Equal => self.settle(view).await,
             // The matcher thinks that this connection is gone.
-            Some(Ok(_)) => self.reconnect(epoch).await,
-            Some(Err(_)) | None => {}
+            Ordering::Less => self.reconnect(epoch).await,
+            Ordering::Greater if epoch != 0 => self.fall_silent(),
+            // Another socket has taken up a user whom this one has let go of.
+            Ordering::Greater => {}
         }
     }
 
