@@ -93,7 +93,7 @@ fn ready(bus: &Bus, store: &Store) -> health::Ready {
     Arc::new(move || {
         let (bus, store) = (bus.clone(), store.clone());
         Box::pin(async move {
-            if !bus.connected() {
+            if !bus.answers().await {
                 return Err("NATS is away".to_owned());
             }
             match tokio::time::timeout(PING_DEADLINE, store.ping()).await {

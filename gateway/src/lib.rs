@@ -129,7 +129,7 @@ async fn start(config: Config, id: GatewayId, bus: Bus, secrets: Secrets) -> any
 fn ready(app: &Shared) -> health::Ready {
     let app = app.clone();
     Arc::new(move || {
-        let connected = app.bus.connected();
-        Box::pin(async move { if connected { Ok(()) } else { Err("NATS is away".to_owned()) } })
+        let bus = app.bus.clone();
+        Box::pin(async move { if bus.answers().await { Ok(()) } else { Err("NATS is away".to_owned()) } })
     })
 }

@@ -96,7 +96,7 @@ fn ready(bus: &Bus, store: &Store) -> health::Ready {
     Arc::new(move || {
         let (bus, store) = (bus.clone(), store.clone());
         Box::pin(async move {
-            if !bus.connected() {
+            if !bus.answers().await {
                 return Err("no connection to NATS".to_owned());
             }
             store.ping().await.map_err(|_| "MongoDB does not answer".to_owned())

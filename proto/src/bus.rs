@@ -16,6 +16,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Names where the answer to a command goes. JetStream takes NATS' own reply for itself.
 const REPLY_TO: &str = "Talk-Reply-To";
+/// What the server itself answers to everybody.
+const WHO_AM_I: &str = "$SYS.REQ.USER.INFO";
+/// How long it may take.
+const ANSWERS: Duration = Duration::from_secs(1);
 /// The header that says why a dead letter is dead.
 pub const REASON: &str = "Talk-Reason";
 
@@ -147,6 +151,13 @@ impl Bus {
         let asking = tokio::time::timeout(PATIENCE, self.client.request(subject.clone(), json(question)));
         let answer = asking.await.map_err(|e| fail(e.into()))?.map_err(|e| fail(e.into()))?;
         serde_json::from_slice(&answer.payload).map_err(|e| fail(e.into()))
+    }
+
+    /// True when NATS answers within a second: a server that hangs keeps its connections.
+    pub async fn answers(&self) -> bool {
+        let asked = tokio::time::timeout(ANSWERS, self.client.request(WHO_AM_I, Bytes::new()));
+        // Also an error is an answer, for instance that this may not be asked.
+        self.connected() && asked.await.is_ok()
     }
 
     /// True while the connection to NATS is up.

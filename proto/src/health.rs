@@ -21,7 +21,8 @@ pub async fn serve(addr: SocketAddr, ready: Ready, shutdown: CancellationToken) 
     let readyz = move || {
         let (check, draining) = (ready(), draining.is_cancelled());
         async move {
-            match check.await {
+            let late = || Err("a server takes too long to answer".to_owned());
+            match tokio::time::timeout(PATIENCE, check).await.unwrap_or_else(|_| late()) {
                 Ok(()) if draining => (StatusCode::SERVICE_UNAVAILABLE, "draining".to_owned()),
                 Ok(()) => (StatusCode::OK, "ready".to_owned()),
                 Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing),
@@ -48,6 +49,8 @@ pub async fn serve(addr: SocketAddr, ready: Ready, shutdown: CancellationToken) 
     Ok(())
 }
 
+/// How long a check may take: well below the time-out of a usual probe.
+const PATIENCE: Duration = Duration::from_millis(1500);
 const UPKEEP: Duration = Duration::from_secs(5);
 
 // One recorder for a process, also when tests run several services in it.
