@@ -50,6 +50,7 @@ pub(crate) struct Stored {
     pub(crate) author: String,
     pub(crate) nonce: String,
     pub(crate) seq: u64,
+    pub(crate) at: Ms,
     pub(crate) erased: Option<Ms>,
 }
 
@@ -101,7 +102,7 @@ impl<'a> Known<'a> {
                 Change::Stored { id, room, author, nonce, seq } => {
                     places.insert(id, self.stored.len());
                     let (room, author, nonce) = (room.clone(), author.clone(), nonce.clone());
-                    self.stored.push(Stored { room, author, nonce, seq: *seq, erased: None });
+                    self.stored.push(Stored { room, author, nonce, seq: *seq, at: fact.at, erased: None });
                 }
                 Change::Erased { id } => {
                     if let Some(place) = places.get(id.as_str()) {

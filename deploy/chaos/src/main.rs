@@ -27,7 +27,7 @@ struct Options {
     /// Only these faults, one after the other in this order, again and again. Default: all of them, shuffled
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = Fault::named)]
     fault: Vec<Fault>,
-    /// Write the whole history here when a promise was broken
+    /// Write the whole history here, one event a line
     #[arg(long, value_name = "PATH")]
     history: Option<std::path::PathBuf>,
 }
@@ -50,7 +50,7 @@ async fn start(options: Options) -> anyhow::Result<bool> {
     let plan = Plan { executable: std::env::current_exe()?, seed, time, people, faults: fault };
     let report = run(plan, |line| eprintln!("{line}")).await?;
     println!("{report}");
-    if let Some(path) = history.filter(|_| !report.violations.is_empty()) {
+    if let Some(path) = history {
         std::fs::write(path, report.history_as_text())?;
     }
     Ok(report.violations.is_empty())

@@ -53,7 +53,9 @@ fn places(known: &Known<'_>, index: &Index<'_>, violations: &mut Vec<Violation>)
         *last = stored.seq;
     }
     for ((room, author, nonce), stored) in &index.by_nonce {
-        if stored.len() > 1 {
+        // Stored again after it was erased with its room, it has to be erased again: that is looked at below.
+        let twice = stored.windows(2).any(|pair| pair[0].erased.is_none_or(|erased| erased > pair[1].at));
+        if twice {
             let what = format!("the message {nonce} is stored {} times", stored.len());
             violations.push(violation(known, "stored once", room_end(known, room), &[author, room], what));
         }

@@ -1,0 +1,27 @@
+//! A short, fixed selection of faults, so that every change is tried against them. The long run is the command.
+
+use std::time::Duration;
+
+use chaos::{
+    faults::Fault,
+    run::{Plan, run},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_promises_hold_while_one_of_each_is_killed() -> anyhow::Result<()> {
+    let faults = vec![
+        Fault::KillChatStore,
+        Fault::KillMatcher,
+        Fault::KillGateway,
+        Fault::KillNats,
+        Fault::KillMongodb,
+        Fault::DrainGateway,
+        Fault::StepDown,
+    ];
+    let (executable, time) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::from_secs(45));
+    let report = run(Plan { executable, seed: 7, time, people: 16, faults }, |line| eprintln!("{line}")).await?;
+    eprintln!("{report}");
+    assert!(report.violations.is_empty(), "{} promises were broken, see above", report.violations.len());
+    assert!(report.acknowledged() > 50, "people hardly talked");
+    Ok(())
+}
