@@ -13,6 +13,8 @@ use crate::history::{Event, History};
 
 /// How long a paused process stands still.
 pub const PAUSE: Duration = Duration::from_secs(10);
+/// How long NATS may take to elect leaders before that is a failure of the run.
+const ELECTION: Duration = Duration::from_secs(60);
 /// How long a killed server stays away.
 const AWAY: Duration = Duration::from_secs(3);
 
@@ -171,7 +173,15 @@ async fn ticking(stack: &Stack) -> anyhow::Result<Arc<Service>> {
 
 async fn leading_nats(stack: &Stack, rng: &mut Rng) -> anyhow::Result<Arc<servers::Nats>> {
     let stream = [proto::streams::MESSAGES, proto::streams::USERS][rng.usize(..2)];
-    stack.nats_cluster().context("NATS is no cluster")?.leader(stream).await
+    let cluster = stack.nats_cluster().context("NATS is no cluster")?;
+    let deadline = Instant::now() + ELECTION;
+    loop {
+        match cluster.leader(stream).await {
+            // Still electing, after the fault before this one.
+            Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(200)).await,
+            leader => return leader,
+        }
+    }
 }
 
 async fn kill_nats(stack: &Stack, rng: &mut Rng) -> anyhow::Result<()> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! run ─▶ a stack of real processes: 2 gateways, 2 matchers, 3 chat-stores, 3 NATS nodes, 3 MongoDB members
-//!   ├─ people    life, talking: simulated people, who note in the `history` what they did and saw
+//!   ├─ people    life, connecting, talking: simulated people, who note in the `history` what they did and saw
 //!   ├─ faults    what is killed, paused, drained, one after the other, as the seed decides
 //!   ├─ witness   every change in MongoDB, in its order
 //!   ├─ leftovers what collections, streams and metrics hold when everybody has gone
@@ -15,6 +15,7 @@
 //! `cargo run -p chaos -- --seed 1 --minutes 10` does it all.
 
 pub mod checker;
+mod connecting;
 pub mod faults;
 pub mod history;
 mod known;

@@ -21,8 +21,6 @@ use crate::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(7);
 /// How long somebody waits for a partner before they give up.
 const LONGEST_WAIT: Duration = Duration::from_secs(100);
-/// For how long a page tries to come back.
-const COMING_BACK: Duration = Duration::from_secs(40);
 
 /// Where they are, as far as they know.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -152,16 +150,6 @@ impl Life {
         if self.rng.u32(..4) == 0 { self.vanish() } else { self.leave().await }
     }
 
-    async fn lose_connection(&mut self, away: std::ops::Range<u64>) {
-        self.cut(true);
-        let away = Duration::from_millis(self.rng.u64(away));
-        let world = self.world.clone();
-        tokio::select! {
-            () = sleep(away) => {}
-            () = world.closed() => {}
-        }
-    }
-
     fn vanish(&mut self) {
         self.cut(true);
         self.note(Event::Vanished);
@@ -229,53 +217,6 @@ impl Life {
         let sending = ask_to_send(line.socket.clone(), number, nonce.clone(), first);
         self.sending.spawn(sending);
         self.note(Event::Sent { nonce, number, first });
-    }
-
-    /// Connects through one gateway after the other; false when there is no way back.
-    async fn come_back(&mut self) -> bool {
-        let deadline = Instant::now() + COMING_BACK;
-        let mut gateway = self.rng.usize(..self.world.gateways.len());
-        while Instant::now() < deadline {
-            if self.connect(gateway).await {
-                return true;
-            }
-            gateway = (gateway + 1) % self.world.gateways.len();
-            sleep(Duration::from_millis(self.rng.u64(100..700))).await;
-        }
-        false
-    }
-
-    async fn connect(&mut self, gateway: usize) -> bool {
-        let last_seq = (self.stage == Stage::Room).then_some(self.seen);
-        let url = self.world.gateways[gateway].clone();
-        let person = self.person.clone();
-        let connecting = async {
-            let socket = match last_seq {
-                Some(seen) => person.resume(&url, seen).await?,
-                None => person.connect(&url).await?,
-            };
-            let resumed = socket.wait_for("resumed").await?;
-            anyhow::Ok((socket, resumed))
-        };
-        let Ok(Ok((socket, resumed))) = timeout(PATIENCE, connecting).await else { return false };
-        let number = self.world.number();
-        self.line = Some(Line { socket: Arc::new(socket), number });
-        let state = resumed["state"].as_str().unwrap_or_default().to_owned();
-        self.note(Event::Connected { connection: number, gateway, state, last_seq });
-        self.hear("resumed", &resumed);
-        for number in self.drafts.keys().copied().collect::<Vec<_>>() {
-            self.send(number);
-        }
-        true
-    }
-
-    /// Without a word: as a lost network, or because the other side did.
-    pub(crate) fn cut(&mut self, cut: bool) {
-        self.sending.abort_all();
-        self.sending = JoinSet::new();
-        if let Some(line) = self.line.take() {
-            self.note(Event::Lost { connection: line.number, cut });
-        }
     }
 
     pub(crate) fn note(&self, what: Event) {

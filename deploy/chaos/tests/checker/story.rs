@@ -1,0 +1,108 @@
+//! Histories for the tests, told event by event.
+
+use chaos::{
+    checker::check,
+    history::{Entry, Event, Ms},
+    witness::{Change, Fact},
+};
+
+/// A conversation of Ann and Ben in the room `r`, message by message.
+#[derive(Clone, Default)]
+pub(crate) struct Story {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) facts: Vec<Fact>,
+}
+
+impl Story {
+    pub(crate) fn at(&mut self, at: Ms, who: &str, what: Event) {
+        self.entries.push(Entry { at: 1_000_000 + at, who: who.to_owned(), what });
+    }
+
+    pub(crate) fn fact(&mut self, at: Ms, what: Change) {
+        self.facts.push(Fact { at: 1_000_000 + at, what });
+    }
+
+    pub(crate) fn connected(&mut self, at: Ms, who: &str, connection: u32, state: &str, last_seq: Option<u64>) {
+        self.at(at, who, Event::Connected { connection, gateway: 0, state: state.to_owned(), last_seq });
+    }
+
+    pub(crate) fn lost(&mut self, at: Ms, who: &str, connection: u32) {
+        self.at(at, who, Event::Lost { connection, cut: true });
+    }
+
+    pub(crate) fn queued(&mut self, at: Ms, who: &str) {
+        self.at(at, who, Event::Queued { queue: "talk".to_owned() });
+    }
+
+    pub(crate) fn opened(&mut self, at: Ms, room: &str, members: [(&str, &str); 2]) {
+        let members = members.map(|(user, queue)| (user.to_owned(), queue.to_owned())).to_vec();
+        self.fact(at, Change::Opened { room: room.to_owned(), members });
+    }
+
+    pub(crate) fn closed(&mut self, at: Ms, room: &str) {
+        self.fact(at, Change::Closed { room: room.to_owned() });
+    }
+
+    pub(crate) fn stored(&mut self, at: Ms, author: &str, seq: u64) {
+        let (id, nonce) = (format!("id{seq}"), format!("nonce{seq}"));
+        self.fact(at, Change::Stored { id, room: "r".to_owned(), author: author.to_owned(), nonce, seq });
+    }
+
+    pub(crate) fn erased(&mut self, at: Ms, seq: u64) {
+        self.fact(at, Change::Erased { id: format!("id{seq}") });
+    }
+
+    pub(crate) fn acknowledged(&mut self, at: Ms, author: &str, number: u64, seq: u64) {
+        let (nonce, room) = (format!("nonce{seq}"), "r".to_owned());
+        self.at(at, author, Event::Acknowledged { nonce, number, room, seq, first: true });
+    }
+
+    pub(crate) fn received(&mut self, at: Ms, who: &str, connection: u32, author: &str, seq: u64) {
+        let (author, nonce, room) = (author.to_owned(), format!("nonce{seq}"), "r".to_owned());
+        self.at(at, who, Event::Received { connection, room, seq, author, nonce, missed: false });
+    }
+
+    /// Both are in the room; Ann's connection is 1, Ben's is 2.
+    pub(crate) fn met() -> Self {
+        let mut story = Self::default();
+        for (who, connection) in [("ann", 1), ("ben", 2)] {
+            story.connected(0, who, connection, "idle", None);
+            story.queued(10, who);
+        }
+        story.opened(20, "r", [("ann", "talk"), ("ben", "talk")]);
+        story.at(30, "ann", Event::Matched);
+        story.at(30, "ben", Event::Matched);
+        story
+    }
+
+    /// Ann says one, and Ben hears it.
+    pub(crate) fn said(&mut self, at: Ms, seq: u64) {
+        self.stored(at, "ann", seq);
+        self.acknowledged(at + 5, "ann", seq, seq);
+        self.received(at + 5, "ben", 2, "ann", seq);
+    }
+
+    /// Ann leaves at this time, and all is erased.
+    pub(crate) fn over(&mut self, at: Ms, messages: u64) {
+        self.closed(at, "r");
+        for seq in 1..=messages {
+            self.erased(at + 100, seq);
+        }
+        self.at(at + 10, "ann", Event::Left);
+        self.at(at + 10, "ben", Event::Ended);
+        self.lost(at + 20, "ann", 1);
+        self.lost(at + 20, "ben", 2);
+    }
+
+    pub(crate) fn violations(&self) -> Vec<&'static str> {
+        check(&self.entries, &self.facts, &[]).into_iter().map(|violation| violation.invariant).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn breaks(&self, invariant: &str) {
+        let violations = check(&self.entries, &self.facts, &[]);
+        let broken = violations.iter().find(|violation| violation.invariant == invariant);
+        let broken = broken.unwrap_or_else(|| panic!("{invariant} was not seen in {violations:?}"));
+        assert!(!broken.around.is_empty(), "the events around it are shown");
+    }
+}
