@@ -10,7 +10,7 @@ use crate::{
     numbers,
     older::Older,
     partition::{ApplyError, Outcome, Partition},
-    pulse::Pulse,
+    pulse::{self, Pulse},
     retry::{APPLY_TIMEOUT, delays, failed, holding},
 };
 use anyhow::{Context as _, bail};
@@ -80,15 +80,18 @@ impl Consumer {
             return Ok(());
         }
         let started = Instant::now();
-        if self.pulse.late() {
-            self.partition.forget();
-        }
         let marks = messages.iter().map(mark).collect::<anyhow::Result<Vec<_>>>()?;
         let batch = self.decode(messages).await?;
+        // A NATS node that led, stood still and wakes up delivers what another process was given long since:
+        // then nothing is missing in the count of deliveries, and the room may be over.
+        let old = batch.iter().any(|delivery| delivery.age() > pulse::LATE);
+        if self.pulse.late() || old {
+            self.partition.forget();
+        }
         if let Some(below) = self.seen.note(&marks) {
             self.catch_up(below, &batch).await?;
         }
-        let again = marks.iter().any(|mark| mark.attempt > 1);
+        let again = old || marks.iter().any(|mark| mark.attempt > 1);
         let outcomes = self.apply(&batch, again, &batch).await?;
         for (delivery, outcome) in batch.iter().zip(&outcomes) {
             announce(&self.bus, delivery, outcome).await?;
@@ -159,7 +162,7 @@ impl Consumer {
     async fn try_once(&mut self, asked: &[Asked<'_>], again: bool) -> Result<Vec<Outcome>, ApplyError> {
         let work = async {
             let outcomes = self.partition.apply(asked, again).await?;
-            if self.pulse.late() {
+            if self.pulse.late() || again {
                 self.partition.erase_closed(asked.iter().map(|asked| asked.command.room())).await?;
             }
             Ok(outcomes)

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// Above this the partition may belong to somebody else: well below
 /// [`proto::streams::PINNED_TIMEOUT`], less the age that the last pull may have.
-const LATE: Duration = Duration::from_millis(1500);
+pub(crate) const LATE: Duration = Duration::from_millis(1500);
 
 /// Watches the time between two looks.
 pub(crate) struct Pulse {
