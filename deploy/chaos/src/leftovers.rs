@@ -1,8 +1,11 @@
 //! What is left anywhere when everybody has gone: documents, messages in streams, and what the backstop had to do.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use local::Stack;
+use local::{Sink, Stack};
 use mongodb::bson::{Document, doc};
 use proto::streams;
 use tokio::time::{Instant, sleep};
@@ -45,18 +48,24 @@ fn without_text(mut document: Document) -> Document {
     document
 }
 
-/// What the chat-stores' sweeps had to remove, which the usual erasure should have.
-pub(crate) async fn removed_by_backstop(stack: &Stack) -> Vec<String> {
-    let mut removed = Vec::new();
-    for service in stack.chat_stores() {
-        let metrics = match reqwest::get(format!("{}/metrics", service.health_url())).await {
-            Ok(answer) => answer.text().await.unwrap_or_default(),
-            Err(_away) => continue,
-        };
-        let counts = metrics.lines().filter_map(|line| line.strip_prefix("talk_backstop_removed_total "));
-        for count in counts.filter(|count| *count != "0") {
-            removed.push(format!("the backstop of {} had to remove {count} messages", service.name()));
-        }
+/// Hears in the services' logs what the chat-stores' sweeps had to remove, which the usual erasure should have. The
+/// metric begins anew with each process.
+#[derive(Clone, Default)]
+pub(crate) struct Sweeps(Arc<Mutex<Vec<String>>>);
+
+impl Sweeps {
+    /// What the stack's lines go to.
+    pub(crate) fn sink(&self) -> Sink {
+        let heard = self.0.clone();
+        Arc::new(move |name, line| {
+            if line.contains("the sweep removed") {
+                heard.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{name}: {line}"));
+            }
+        })
     }
-    removed
+
+    /// The lines.
+    pub(crate) fn heard(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }

@@ -110,7 +110,14 @@ impl Life {
                 match event {
                     Ok(Some(event)) => self.hear(&event.name, &event.data),
                     Ok(None) => {}
-                    Err(_gone) => self.cut(false),
+                    Err(_gone) => {
+                        self.cut(false);
+                        // Somebody gives up when it breaks off, so that those who never come back are
+                        // those whom a fault cut off, too.
+                        if self.rng.u32(..6) == 0 {
+                            self.vanish();
+                        }
+                    }
                 }
             }
             Some(Ok(answer)) = self.sending.join_next() => self.answered(answer),

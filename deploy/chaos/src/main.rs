@@ -21,6 +21,9 @@ struct Options {
     /// For how long faults strike
     #[arg(long, default_value_t = 10.0)]
     minutes: f64,
+    /// For how many seconds people talk before the first fault, and after the last one
+    #[arg(long, default_value_t = 5)]
+    calm: u64,
     /// How many people are there at once
     #[arg(long, default_value_t = 30)]
     people: usize,
@@ -45,9 +48,10 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn start(options: Options) -> anyhow::Result<bool> {
-    let Options { seed, minutes, people, fault, history } = options;
+    let Options { seed, minutes, calm, people, fault, history } = options;
+    let calm = std::time::Duration::from_secs(calm);
     let time = std::time::Duration::try_from_secs_f64(minutes * 60.0)?;
-    let plan = Plan { executable: std::env::current_exe()?, seed, time, people, faults: fault };
+    let plan = Plan { executable: std::env::current_exe()?, seed, time, calm, people, faults: fault };
     let report = run(plan, |line| eprintln!("{line}")).await?;
     println!("{report}");
     if let Some(path) = history {

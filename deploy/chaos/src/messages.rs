@@ -13,6 +13,10 @@ const DELIVERED: Ms = 5_000;
 /// How soon a room's messages are erased after its end.
 const ERASED: Ms = 5_000;
 
+/// What a fault excuses at most, with the recovery from it: of the erasure, and of what was stored after it.
+const EXCUSED: Ms = 25_000;
+const EXCUSED_AFTERWARDS: Ms = 8_000;
+
 pub(crate) fn check(known: &Known<'_>, violations: &mut Vec<Violation>) {
     let stored = Index::of(known);
     places(known, &stored, violations);
@@ -44,7 +48,8 @@ impl<'k> Index<'k> {
 /// The places of a room are 1, 2, 3, … in the order of storing, each nonce once.
 fn places(known: &Known<'_>, index: &Index<'_>, violations: &mut Vec<Violation>) {
     let mut last: HashMap<&str, u64> = HashMap::new();
-    for stored in &known.stored {
+    // What is stored after the end has to go again, which is looked at below.
+    for stored in known.stored.iter().filter(|stored| stored.at <= room_end(known, &stored.room)) {
         let last = last.entry(&stored.room).or_default();
         if stored.seq != *last + 1 {
             let what = format!("in {} place {} was stored after place {last}", stored.room, stored.seq);
@@ -157,7 +162,11 @@ fn erased(known: &Known<'_>, violations: &mut Vec<Violation>) {
     for stored in &known.stored {
         let Some(room) = known.rooms.get(stored.room.as_str()).filter(|room| room.closed_known) else { continue };
         let gone = stored.erased.unwrap_or(known.end);
-        if known.undisturbed(room.closed, gone.max(room.closed)) > ERASED && late.insert(&stored.room) {
+        let (since, excused) =
+            if stored.at > room.closed { (stored.at, EXCUSED_AFTERWARDS) } else { (room.closed, EXCUSED) };
+        let gone = gone.max(since);
+        let too_late = known.undisturbed(since, gone).max(gone - since - excused) > ERASED;
+        if too_late && late.insert(&stored.room) {
             let what = format!("messages of {} were there {} ms after its end", stored.room, gone - room.closed);
             violations.push(violation(known, "erased at the end", room.closed, &[&stored.room], what));
         }

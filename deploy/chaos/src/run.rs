@@ -10,13 +10,11 @@ use crate::{
     checker::{Violation, check},
     faults::Fault,
     history::{Entry, Event, History},
-    leftovers,
+    leftovers::{self, Sweeps},
     people::People,
     witness::{Change, Fact, Witness},
 };
 
-/// How long people talk before the first fault, and after the last one.
-const CALM: Duration = Duration::from_secs(5);
 /// How long everybody may take to go home: the longest patience of anybody.
 const GOING_HOME: Duration = Duration::from_secs(60);
 /// Who vanished is removed after 30 s; then nothing is left within 5 s. And the noise of the machine.
@@ -31,6 +29,8 @@ pub struct Plan {
     pub seed: u64,
     /// How long faults strike.
     pub time: Duration,
+    /// How long people talk before the first fault, and after the last one.
+    pub calm: Duration,
     /// How many people are there at once.
     pub people: usize,
     /// Which faults, in this order again and again; none for all of them, shuffled.
@@ -52,6 +52,7 @@ pub struct Report {
 /// # Errors
 /// When the stack does not start, or something does not come back after a fault.
 pub async fn run(plan: Plan, say: impl Fn(&str)) -> anyhow::Result<Report> {
+    let sweeps = Sweeps::default();
     let stack = Stack::start(StackOptions {
         gateways: 2,
         matchers: 2,
@@ -59,6 +60,7 @@ pub async fn run(plan: Plan, say: impl Fn(&str)) -> anyhow::Result<Report> {
         nats_nodes: 3,
         mongodb_members: 3,
         mongodb: Database::Own,
+        sink: Some(sweeps.sink()),
         ..StackOptions::new(&plan.executable)
     })
     .await?;
@@ -67,7 +69,7 @@ pub async fn run(plan: Plan, say: impl Fn(&str)) -> anyhow::Result<Report> {
     let mut left = break_under_traffic(&plan, &stack, &history, &say).await?;
     say("everybody goes home");
     left.extend(leftovers::wait_for_nothing(&stack, REMOVED).await);
-    left.extend(leftovers::removed_by_backstop(&stack).await);
+    left.extend(sweeps.heard());
     // The change stream is a little behind.
     sleep(Duration::from_secs(2)).await;
     let (entries, facts) = (history.entries(), witness.facts());
@@ -89,7 +91,7 @@ async fn break_under_traffic(
     let mut wrong = Vec::new();
     let mut rng = Rng::with_seed(plan.seed);
     let people = People::arrive(stack.gateway_urls(), history, plan.people, plan.seed);
-    sleep(CALM).await;
+    sleep(plan.calm).await;
     let deadline = Instant::now() + plan.time;
     let mut next = Vec::new();
     while Instant::now() < deadline {
@@ -105,7 +107,7 @@ async fn break_under_traffic(
         wrong.extend(start_what_died(stack).await?);
         sleep(Duration::from_millis(rng.u64(500..8_000))).await;
     }
-    sleep(CALM).await;
+    sleep(plan.calm).await;
     people.go_home(GOING_HOME).await;
     Ok(wrong)
 }

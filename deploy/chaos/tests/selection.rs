@@ -19,7 +19,8 @@ async fn the_promises_hold_while_one_of_each_is_killed() -> anyhow::Result<()> {
         Fault::StepDown,
     ];
     let (executable, time) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::from_secs(45));
-    let report = run(Plan { executable, seed: 7, time, people: 16, faults }, |line| eprintln!("{line}")).await?;
+    let calm = Duration::from_secs(5);
+    let report = run(Plan { executable, seed: 7, time, calm, people: 16, faults }, |line| eprintln!("{line}")).await?;
     eprintln!("{report}");
     assert!(report.violations.is_empty(), "{} promises were broken, see above", report.violations.len());
     assert!(report.acknowledged() > 50, "people hardly talked");

@@ -177,6 +177,22 @@ fn messages_that_outlive_their_room_are_seen() {
 }
 
 #[test]
+fn a_message_that_is_stored_after_the_end_and_stays_is_seen_also_under_a_fault() {
+    let mut story = Story::met();
+    story.said(100, 1);
+    story.at(900, "pause-nats", Event::FaultBegan);
+    story.over(1_000, 1);
+    story.at(11_000, "pause-nats", Event::FaultOver);
+    let mut short = story.clone();
+    story.stored(11_010, "ann", 2);
+    story.erased(26_000, 2);
+    story.breaks("erased at the end");
+    short.stored(11_010, "ann", 2);
+    short.erased(12_000, 2);
+    assert_eq!(short.violations(), Vec::<&str>::new());
+}
+
+#[test]
 fn whatever_is_left_is_a_violation() {
     let violations = check(&[], &[], &["1 in the collection users".to_owned()]);
     assert_eq!(violations[0].invariant, "nothing is left");
