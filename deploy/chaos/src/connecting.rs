@@ -44,6 +44,7 @@ impl Life {
         let last_seq = (self.stage == Stage::Room).then_some(self.seen);
         let url = self.world.gateways[gateway].clone();
         let person = self.person.clone();
+        self.note(Event::Coming);
         let connecting = async {
             let socket = match last_seq {
                 Some(seen) => person.resume(&url, seen).await?,

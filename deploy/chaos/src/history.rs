@@ -23,6 +23,8 @@ pub struct Entry {
 /// What can happen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
+    /// Tries to connect: from now on the matcher may count them as there.
+    Coming,
     /// A connection is there, and the gateway has said where they stand.
     Connected {
         /// The connection's own number.

@@ -15,6 +15,8 @@ const TOLD: Ms = 8_000;
 const GHOST: Ms = 2_000;
 /// Somebody whose gateway was killed is not offered any more.
 const GHOST_OF_KILLED: Ms = 15_000;
+/// Somebody who tried to connect so short a time ago may be there, although their page does not know yet.
+const COMING: Ms = 7_000;
 /// Two who wait are matched: moved to talk after 10 s, matched in the next tick.
 const WAIT: Ms = 18_000;
 /// Somebody gone is removed after 30 s, and 15 s more when the gateway was killed.
@@ -84,6 +86,10 @@ fn no_ghost(known: &Known<'_>, id: &str, room: &Room, violations: &mut Vec<Viola
         else {
             continue;
         };
+        let coming = known.of_user(user).iter().filter(|entry| entry.what == Event::Coming);
+        if coming.map(|entry| room.opened - entry.at).any(|ago| (0..COMING).contains(&ago)) {
+            continue;
+        }
         let gone = room.opened - last.to;
         let calm = known.undisturbed(last.to - GHOST_OF_KILLED, room.opened) == gone + GHOST_OF_KILLED;
         let limit = if calm { GHOST } else { GHOST_OF_KILLED };

@@ -124,6 +124,17 @@ fn a_ghost_that_was_offered_is_seen() {
 }
 
 #[test]
+fn somebody_who_is_coming_back_is_no_ghost() {
+    let mut story = Story::default();
+    story.connected(0, "ann", 1, "idle", None);
+    story.queued(10, "ann");
+    story.lost(100, "ann", 1);
+    story.at(4_990, "ann", Event::Coming);
+    story.opened(5_000, "r", [("ann", "talk"), ("ben", "talk")]);
+    assert_eq!(story.violations(), Vec::<&str>::new());
+}
+
+#[test]
 fn the_ghost_of_a_killed_gateway_may_be_offered_for_15_s_and_not_longer() {
     for (waited, expected) in [(14_000, 0), (28_000, 1)] {
         let mut story = Story::default();
