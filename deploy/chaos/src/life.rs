@@ -95,7 +95,6 @@ impl Life {
             }
             self.next_moment().await;
         }
-        self.note(Event::Left);
         self.cut(true);
     }
 
@@ -165,6 +164,7 @@ impl Life {
 
     async fn leave(&mut self) {
         if self.ask("leave_room", Value::Null).await.is_some_and(|answer| answer["success"] == true) {
+            self.note(Event::Left);
             self.stage = Stage::Over;
         }
     }

@@ -38,7 +38,8 @@ impl<'k> Index<'k> {
     fn of(known: &'k Known<'_>) -> Self {
         let mut index = Self { by_place: BTreeMap::new(), by_nonce: HashMap::new() };
         for stored in &known.stored {
-            index.by_place.insert((&stored.room, stored.seq), stored);
+            // The first: what is stored after the end and erased again may have the same place.
+            index.by_place.entry((&stored.room, stored.seq)).or_insert(stored);
             index.by_nonce.entry((&stored.room, &stored.author, &stored.nonce)).or_default().push(stored);
         }
         index

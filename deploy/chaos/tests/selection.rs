@@ -18,7 +18,7 @@ async fn the_promises_hold_while_one_of_each_is_killed() -> anyhow::Result<()> {
         Fault::DrainGateway,
         Fault::StepDown,
     ];
-    let (executable, time) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::from_secs(45));
+    let (executable, time) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::from_secs(25));
     let calm = Duration::from_secs(5);
     let report = run(Plan { executable, seed: 7, time, calm, people: 16, faults }, |line| eprintln!("{line}")).await?;
     eprintln!("{report}");
