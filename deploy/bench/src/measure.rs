@@ -4,12 +4,15 @@ use hdrhistogram::Histogram;
 use local::{Service, Stack};
 use std::{fs, sync::Arc, time::Duration};
 
+/// Longer times count as this: a minute.
+const LONGEST_US: u64 = 60_000_000;
+
 /// Times, in microseconds.
 pub(crate) struct Times(Histogram<u64>);
 
 impl Times {
     pub(crate) fn new() -> anyhow::Result<Self> {
-        Ok(Self(Histogram::new(3)?))
+        Ok(Self(Histogram::new_with_bounds(1, LONGEST_US, 3)?))
     }
 
     pub(crate) fn note(&mut self, time: Duration) {
