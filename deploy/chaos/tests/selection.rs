@@ -1,4 +1,4 @@
-//! A short, fixed selection of faults, so that every change is tried against them. The long run is the command.
+//! A short, fixed selection of faults, to try a change against. The long run is the command.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use chaos::{
     run::{Plan, run},
 };
 
+#[ignore = "two minutes of faults; cargo test -p chaos -- --include-ignored"]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_promises_hold_while_one_of_each_is_killed() -> anyhow::Result<()> {
     let faults = vec![
