@@ -1,7 +1,10 @@
 //! What the chat-store is told, by flags or by environment. Nothing else reads either.
 
 use clap::Parser;
-use proto::service::{Common, ServiceConfig};
+use proto::{
+    ProcessId,
+    service::{Common, ServiceConfig},
+};
 use std::time::Duration;
 
 /// Stores, announces and erases the messages of *talk to me*.
@@ -11,6 +14,10 @@ pub struct Config {
     /// What all services are told.
     #[command(flatten)]
     pub common: Common,
+    /// What operators know this chat-store by, for instance the name of its pod: at most 55
+    /// letters, digits, '-' or '_'. On the bus each process adds something of its own to it.
+    #[arg(long, env = "CHAT_STORE_ID", default_value = "chat-store")]
+    pub chat_store_id: ProcessId,
     /// Where MongoDB is: a replica set, of one member or more.
     #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
     pub mongodb_uri: String,

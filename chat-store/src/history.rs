@@ -2,14 +2,13 @@
 
 use crate::store::Store;
 use anyhow::Context as _;
-use async_nats::service::{Request, Service, ServiceExt as _, endpoint::Endpoint, error};
-use bytes::Bytes;
+use async_nats::service::{Request, Service, endpoint::Endpoint};
 use futures_util::StreamExt as _;
 use proto::{
-    Refusal, Reply, RoomId,
+    ProcessId, Refusal, Reply, RoomId,
     bus::Bus,
     events::{HISTORY_PAGE, History, HistoryRequest},
-    subjects,
+    micro, subjects,
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -26,8 +25,8 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub(crate) async fn listen(bus: &Bus) -> anyhow::Result<Self> {
-        let builder = bus.client.service_builder().description("Stores, announces and erases messages");
+    pub(crate) async fn listen(bus: &Bus, id: &ProcessId) -> anyhow::Result<Self> {
+        let builder = micro::service(bus, id, "Stores, announces and erases messages");
         let service = builder
             .start("chat-store", env!("CARGO_PKG_VERSION"))
             .await
@@ -50,23 +49,13 @@ impl Reader {
 
 async fn answer(store: &Store, question: Request) {
     let read = tokio::time::timeout(DEADLINE, read(store, &question));
-    let answer = match read.await.context("MongoDB is too slow").flatten() {
-        Ok(reply) => Ok(reply),
-        Err(failure) => {
-            tracing::warn!(bus.subject = %question.message.subject, "no history: {failure:#}");
-            Err(error::Error { status: "the history cannot be read".to_owned(), code: 503 })
-        }
-    };
-    if let Err(error) = question.respond(answer).await {
-        tracing::warn!(%error, bus.subject = %question.message.subject, "a history was not sent");
-    }
+    micro::answer(&question, read.await.context("MongoDB is too slow").flatten()).await;
 }
 
-async fn read(store: &Store, question: &Request) -> anyhow::Result<Bytes> {
+async fn read(store: &Store, question: &Request) -> anyhow::Result<Reply<History>> {
     let room: RoomId = subjects::last_id(&question.message.subject).context("no room in the subject")?;
     let asked: HistoryRequest = serde_json::from_slice(&question.message.payload).context("not a question")?;
-    let reply = history(store, room, asked).await?;
-    Ok(serde_json::to_vec(&reply).context("encoding")?.into())
+    Ok(history(store, room, asked).await?)
 }
 
 async fn history(store: &Store, room: RoomId, asked: HistoryRequest) -> Result<Reply<History>, mongodb::error::Error> {

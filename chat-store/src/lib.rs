@@ -40,7 +40,7 @@ pub use config::Config;
 
 use crate::{consumer::Consumer, erasure::Leftovers, history::Reader, partition::Partition, store::Store};
 use anyhow::Context as _;
-use proto::{bus::Bus, health, service, subjects};
+use proto::{ProcessId, bus::Bus, health, service, subjects};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -53,14 +53,15 @@ const PING_DEADLINE: Duration = Duration::from_secs(2);
 /// # Errors
 /// When NATS or MongoDB cannot be reached at the start, or a part of it panics.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let bus = service::connect(&config.common, "chat-store").await?;
+    let id = config.chat_store_id.of_this_life().map_err(anyhow::Error::msg).context("CHAT_STORE_ID is too long")?;
+    let bus = service::connect(&config.common, &id.to_string()).await?;
     let store = Store::new(&config).await?;
     health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
     numbers::describe();
     tokio::time::timeout(config.common.connect_timeout, prepare_patiently(&store))
         .await
         .context("MongoDB was not ready within CONNECT_TIMEOUT; is MONGODB_URI right, and a replica set?")?;
-    let mut tasks = start(&bus, &store, &config, &shutdown).await?;
+    let mut tasks = start(&bus, &store, &config, &id, &shutdown).await?;
     tracing::info!(partitions = subjects::PARTITIONS, "ready");
     while let Some(ended) = tasks.join_next().await {
         ended.context("a part of the chat-store stopped")?;
@@ -68,7 +69,13 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     bus.client.flush().await.context("sending the last answers")
 }
 
-async fn start(bus: &Bus, store: &Store, config: &Config, shutdown: &CancellationToken) -> anyhow::Result<JoinSet<()>> {
+async fn start(
+    bus: &Bus,
+    store: &Store,
+    config: &Config,
+    id: &ProcessId,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<JoinSet<()>> {
     let mut tasks = JoinSet::new();
     let leftovers = Leftovers::new(bus).await?;
     for number in 0..subjects::PARTITIONS {
@@ -76,7 +83,7 @@ async fn start(bus: &Bus, store: &Store, config: &Config, shutdown: &Cancellatio
         let batch_size = usize::from(config.batch_size);
         tasks.spawn(Consumer::new(bus.clone(), number, batch_size, partition, shutdown.clone()).run());
     }
-    tasks.spawn(Reader::listen(bus).await?.run(store.clone(), shutdown.clone()));
+    tasks.spawn(Reader::listen(bus, id).await?.run(store.clone(), shutdown.clone()));
     tasks.spawn(sweep::run(store.clone(), config.clone(), shutdown.clone()));
     Ok(tasks)
 }

@@ -19,7 +19,7 @@ pub struct Config {
     /// Address for people: REST, Socket.IO and the page.
     #[arg(long, env = "GATEWAY_ADDR", default_value = "0.0.0.0:8000")]
     pub addr: SocketAddr,
-    /// What operators know this gateway by, for instance the name of its pod: at most 48 letters,
+    /// What operators know this gateway by, for instance the name of its pod: at most 55 letters,
     /// digits, '-' or '_'. On the bus each process adds something of its own to it.
     #[arg(long, env = "GATEWAY_ID", default_value = "gateway")]
     pub gateway_id: GatewayId,

@@ -15,7 +15,8 @@
 //! 2. [`session`] and [`identity`]: subscribes to the user's events and tells the matcher.
 //! 3. `request_queue`, or POST /queue: the matcher puts the user in a queue.
 //! 4. The matcher's `matched` comes in [`listening`] (`take_up`) and goes out as `queue_complete`.
-//! 5. [`alive`] holds the lease whose lapse tells that this gateway was killed.
+//! 5. [`alive`] holds the lease whose lapse tells that this gateway was killed; [`reads`] tells
+//!    operators who is here.
 //!
 //! [`web`] puts it all on one port; [`error`] is the envelope of every answer.
 
@@ -32,6 +33,7 @@ mod limits;
 mod listening;
 mod order;
 mod payload;
+mod reads;
 mod rest;
 mod resuming;
 mod session;
@@ -61,7 +63,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// When the configuration is wrong, an address is taken, or NATS cannot be reached in time.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let secrets = Secrets::new(&config)?;
-    let id = process_id(&config.gateway_id)?;
+    let id = config.gateway_id.of_this_life().map_err(anyhow::Error::msg).context("GATEWAY_ID is too long")?;
     let bus = service::connect(&config.common, &id.to_string()).await?;
     let listener = TcpListener::bind(config.addr).await.with_context(|| format!("binding {}", config.addr))?;
     let app = start(config, id, bus, secrets).await?;
@@ -71,6 +73,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 
     let (router, io) = web::router(&app);
     let closing = CancellationToken::new();
+    let reads = tokio::spawn(reads::open(&app).await?.serve(app.clone(), closing.clone()));
     let server = axum::serve(web::mind_the_dead(listener, &app.config), router)
         .with_graceful_shutdown(closing.clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());
@@ -84,6 +87,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         served?.context("serving people")?;
     }
     lease.await?;
+    reads.await?;
     app.bus.client.drain().await.context("draining NATS")
 }
 
@@ -99,13 +103,6 @@ async fn say_goodbye(app: &Shared, io: &SocketIo) {
     if tokio::time::timeout(alive::GOODBYES, io.close()).await.is_err() {
         tracing::warn!("some connections were cut off");
     }
-}
-
-/// One that no earlier process had: people of a gateway that was killed and started again under
-/// its name must not be taken for connected.
-fn process_id(name: &GatewayId) -> anyhow::Result<GatewayId> {
-    let own = uuid::Uuid::new_v4().simple().to_string();
-    format!("{name}-{}", &own[..8]).parse().map_err(anyhow::Error::msg).context("GATEWAY_ID is too long")
 }
 
 async fn start(config: Config, id: GatewayId, bus: Bus, secrets: Secrets) -> anyhow::Result<Shared> {

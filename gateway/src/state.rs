@@ -13,6 +13,7 @@ use proto::{
     bus::Bus,
     commands::Liked,
     events::{History, HistoryRequest, QueueStatus},
+    operators::OnGateway,
     subjects,
 };
 use std::{
@@ -81,12 +82,27 @@ impl Memberships {
         }
     }
 
+    /// How many people are in a room.
+    pub(crate) fn count(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     fn of(&self, user: UserId) -> Option<Membership> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(&user).map(|(_, membership)| *membership)
     }
 }
 
 impl App {
+    /// Who is here, for operators.
+    pub(crate) fn on_gateway(&self) -> OnGateway {
+        OnGateway {
+            gateway: self.id.clone(),
+            sockets: self.sessions.len() as u64,
+            in_rooms: self.memberships.count() as u64,
+            draining: self.draining.is_cancelled(),
+        }
+    }
+
     /// Puts a user in a queue; not matched before `settle` has passed.
     pub(crate) async fn queue(&self, user: UserId, queue: Queue, settle: Duration) -> Result<UserView, ApiError> {
         let settle_ms = u64::try_from(settle.as_millis()).unwrap_or(u64::MAX);

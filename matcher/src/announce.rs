@@ -6,6 +6,7 @@ use proto::{
     Live, UserId,
     bus::{BusError, now_ms},
     events::{MatchMade, MatchedMember},
+    operators::Happened,
     subjects,
 };
 
@@ -32,15 +33,17 @@ impl Matcher {
     }
 
     async fn announce_room(&self, room: &Room) -> Result<(), BusError> {
-        for user in room.users() {
-            // Only people with a connection are matched.
-            self.tell_matched(room, user, true).await?;
-        }
         let members = room.members.each_ref().map(|member| MatchedMember {
             user: member.user,
             queue: member.queue,
             waited_ms: u64::try_from(room.created_at - member.queued_at).unwrap_or(0),
         });
+        // Before anybody can enter.
+        self.bus.report(room.id, Happened::Made { members: members.clone() }).await;
+        for user in room.users() {
+            // Only people with a connection are matched.
+            self.tell_matched(room, user, true).await?;
+        }
         self.bus.publish(subjects::match_made(room.id), &MatchMade { room: room.id, members }).await
     }
 

@@ -5,12 +5,12 @@ use crate::{
     Matcher,
     config::ms,
     connection::Gone,
-    rooms::Room,
+    rooms::{Joined, Room},
     user::{Stamp, State, User},
 };
 use proto::{
     GatewayId, Live, Place, Queue, Refusal, Reply, UserCommand, UserId, UserView, bus::now_ms, commands::Loss,
-    events::EndReason,
+    events::EndReason, operators::Happened,
 };
 use std::time::Duration;
 
@@ -82,6 +82,7 @@ impl Matcher {
             Err(refusal) => return Ok(Err(refusal)),
         };
         if let Some(room) = left.room {
+            self.bus.report(room, Happened::Left { user }).await;
             self.end(room, user, EndReason::Left).await?;
         }
         Ok(Ok(User { state: State::Gone, ..left }))
@@ -135,6 +136,8 @@ impl Matcher {
     async fn tell_partner(&self, user: &User, connected: bool) -> anyhow::Result<()> {
         let Some(room) = user.room else { return Ok(()) };
         if let Some(room) = self.rooms.open(room).await? {
+            let happened = if connected { Happened::Back { user: user.id } } else { Happened::Lost { user: user.id } };
+            self.bus.report(room.id, happened).await;
             self.bus.tell(Some(room.id), room.partner_of(user.id), &Live::Partner { connected }).await?;
         }
         Ok(())
@@ -143,7 +146,12 @@ impl Matcher {
     async fn join(&self, id: UserId) -> Applied {
         let user = self.users.get(id).await?;
         let Some(room) = user.room else { return Ok(Err(Refusal::NotInRoom)) };
-        let Some(room) = self.rooms.join(room, id).await? else { return Ok(Err(Refusal::NotInRoom)) };
+        let Some(Joined { room, first }) = self.rooms.join(room, id).await? else {
+            return Ok(Err(Refusal::NotInRoom));
+        };
+        if first {
+            self.bus.report(room.id, Happened::Entered { user: id, begun: room.begun }).await;
+        }
         for member in room.users() {
             self.bus.tell(Some(room.id), member, &Live::Joined { user: id, begun: room.begun }).await?;
         }

@@ -1,7 +1,10 @@
 //! What the matcher is told, by flags or by the environment. Nothing else reads either.
 
 use clap::Parser;
-use proto::service::{Common, ServiceConfig};
+use proto::{
+    ProcessId,
+    service::{Common, ServiceConfig},
+};
 use std::time::Duration;
 
 /// Pairs people who wait, and owns users and rooms.
@@ -13,6 +16,10 @@ pub struct Config {
     /// What all services are told.
     #[command(flatten)]
     pub common: Common,
+    /// What operators know this matcher by, for instance the name of its pod: at most 55 letters,
+    /// digits, '-' or '_'. On the bus each process adds something of its own to it.
+    #[arg(long, env = "MATCHER_ID", default_value = "matcher")]
+    pub matcher_id: ProcessId,
     /// Where MongoDB is: a replica set, since what is answered has to be kept by a majority.
     #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
     pub mongodb_uri: String,

@@ -7,7 +7,7 @@ use crate::{
     user::State,
 };
 use anyhow::Context as _;
-use proto::{CommandId, Live, RoomCommand, RoomId, UserId, bus::now_ms, events::EndReason};
+use proto::{CommandId, Live, RoomCommand, RoomId, UserId, bus::now_ms, events::EndReason, operators::Happened};
 
 impl Matcher {
     /// Ends a room because of this member. A partner whose conversation has not begun goes back
@@ -31,6 +31,7 @@ impl Matcher {
         if !self.rooms.close(room, &closing).await? {
             return Ok(false);
         }
+        self.bus.report(room.id, ended(room, &closing)).await;
         self.finish(&Room { open: false, closing: Some(closing), ..room.clone() }).await?;
         Ok(true)
     }
@@ -69,4 +70,9 @@ impl Matcher {
         }
         Ok(())
     }
+}
+
+fn ended(room: &Room, closing: &Closing) -> Happened {
+    let lasted_ms = u64::try_from(closing.at - room.created_at).unwrap_or(0);
+    Happened::Ended { reason: closing.reason, begun: room.begun, lasted_ms, back: closing.back.clone() }
 }

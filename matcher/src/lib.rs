@@ -17,7 +17,7 @@
 //!
 //! Any number of replicas apply commands; one of them ticks. Whatever a crash cuts off is done
 //! again: a command is delivered again and changes nothing twice, a room that was not announced
-//! or not finished is found by `sweep`. `reads` answers where somebody stands.
+//! or not finished is found by `sweep`. `reads` answers where somebody stands, and who waits.
 //!
 //! | state of a user | offered as a match | goes on to |
 //! |---|---|---|
@@ -49,7 +49,7 @@ mod wake;
 pub use config::Config;
 
 use anyhow::Context as _;
-use proto::{bus::Bus, health, service};
+use proto::{ProcessId, bus::Bus, health, service};
 use rooms::Rooms;
 use std::sync::Arc;
 use store::Store;
@@ -59,6 +59,8 @@ use wake::Wake;
 
 /// What everything here works with.
 struct Matcher {
+    /// The name of this process on the bus.
+    id: ProcessId,
     config: Config,
     bus: Bus,
     users: Users,
@@ -72,12 +74,13 @@ struct Matcher {
 /// # Errors
 /// When NATS or MongoDB are not there at the start, or the health port is taken.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let Some(connected) = shutdown.run_until_cancelled(connect(&config)).await else { return Ok(()) };
+    let id = config.matcher_id.of_this_life().map_err(anyhow::Error::msg).context("MATCHER_ID is too long")?;
+    let Some(connected) = shutdown.run_until_cancelled(connect(&config, &id)).await else { return Ok(()) };
     let (bus, store) = connected?;
     health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
     let wake = Wake::new(&bus);
     let Store { users, rooms, claims, .. } = store;
-    let matcher = Arc::new(Matcher { config, bus, users, rooms, claims, wake });
+    let matcher = Arc::new(Matcher { id, config, bus, users, rooms, claims, wake });
     tokio::try_join!(
         commands::consume(&matcher, &shutdown),
         tick::run(&matcher, &shutdown),
@@ -87,8 +90,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     matcher.bus.client.drain().await.context("draining NATS")
 }
 
-async fn connect(config: &Config) -> anyhow::Result<(Bus, Store)> {
-    tokio::try_join!(service::connect(&config.common, "matcher"), Store::connect(config))
+async fn connect(config: &Config, id: &ProcessId) -> anyhow::Result<(Bus, Store)> {
+    let name = id.to_string();
+    tokio::try_join!(service::connect(&config.common, &name), Store::connect(config))
 }
 
 fn ready(bus: &Bus, store: &Store) -> health::Ready {

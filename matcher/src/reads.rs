@@ -1,10 +1,18 @@
-//! Answers where somebody stands: a NATS micro service named `matcher`, shared by all replicas.
+//! Answers where somebody stands, and for operators who waits: a NATS micro service named
+//! `matcher`, whose questions all replicas share.
 
 use crate::Matcher;
 use anyhow::Context as _;
-use async_nats::service::{Request, ServiceExt as _, error::Error as ServiceError};
+use async_nats::service::{Request, Service, endpoint::Endpoint};
 use futures_util::StreamExt as _;
-use proto::{Reply, UserView, subjects};
+use proto::{
+    Queue, Reply, UserView,
+    bus::now_ms,
+    lease, micro,
+    operators::{Depth, WhoWaits},
+    subjects,
+};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 /// How many questions are answered beside each other.
@@ -12,33 +20,52 @@ const IN_FLIGHT: usize = 64;
 
 /// Answers until `shutdown`.
 pub(crate) async fn serve(matcher: &Matcher, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    let builder = matcher.bus.client.service_builder().description("users and rooms");
+    let ticking = matcher.wake.ticking();
+    let builder = micro::service(&matcher.bus, &matcher.id, "Pairs people who wait; owns users and rooms")
+        .stats_handler(move |_endpoint, _stats| json!({ "ticking": ticking() }));
     let service = builder.start("matcher", env!("CARGO_PKG_VERSION")).await.map_err(anyhow::Error::from_boxed)?;
-    let questions = service.endpoint_builder().name("user").add(subjects::READ_USER).await;
-    let questions = questions.map_err(anyhow::Error::from_boxed).context("answering questions")?;
-    questions
-        .take_until(shutdown.cancelled())
-        .for_each_concurrent(IN_FLIGHT, |question| async move {
-            if let Err(error) = answer(matcher, &question).await {
-                tracing::warn!(bus.subject = %question.message.subject, "a question was not answered: {error:#}");
-            }
-        })
-        .await;
+    let user = endpoint(&service, "user", subjects::READ_USER).await?;
+    let waiting = endpoint(&service, "waiting", subjects::READ_WAITING).await?;
+    let users = answer_all(matcher, user, IN_FLIGHT, shutdown);
+    let waits = answer_all(matcher, waiting, 1, shutdown);
+    tokio::join!(users, waits);
     service.stop().await.map_err(anyhow::Error::from_boxed)
 }
 
-async fn answer(matcher: &Matcher, question: &Request) -> anyhow::Result<()> {
-    let view = async {
-        let user = subjects::last_id(&question.message.subject).context("no user in the subject")?;
-        let user = matcher.users.get(user).await?;
-        anyhow::Ok(serde_json::to_vec(&Reply::<UserView>::Ok(matcher.view(&user).await?))?)
-    };
-    let answer = match view.await {
-        Ok(view) => Ok(view.into()),
-        Err(error) => {
-            question.respond(Err(ServiceError { code: 503, status: "not now".to_owned() })).await?;
-            return Err(error);
-        }
-    };
-    Ok(question.respond(answer).await?)
+async fn endpoint(service: &Service, name: &str, subject: &str) -> anyhow::Result<Endpoint> {
+    let questions = service.endpoint_builder().name(name).add(subject).await;
+    questions.map_err(anyhow::Error::from_boxed).context("answering questions")
+}
+
+async fn answer_all(matcher: &Matcher, questions: Endpoint, in_flight: usize, shutdown: &CancellationToken) {
+    let questions = questions.take_until(shutdown.cancelled());
+    questions.for_each_concurrent(in_flight, |question| answer(matcher, question)).await;
+}
+
+async fn answer(matcher: &Matcher, question: Request) {
+    match question.message.subject.as_str() {
+        subjects::READ_WAITING => micro::answer(&question, who_waits(matcher).await).await,
+        _ => micro::answer(&question, stands(matcher, &question).await).await,
+    }
+}
+
+async fn stands(matcher: &Matcher, question: &Request) -> anyhow::Result<Reply<UserView>> {
+    let user = subjects::last_id(&question.message.subject).context("no user in the subject")?;
+    let user = matcher.users.get(user).await?;
+    Ok(Reply::Ok(matcher.view(&user).await?))
+}
+
+async fn who_waits(matcher: &Matcher) -> anyhow::Result<WhoWaits> {
+    Ok(WhoWaits {
+        vent: depth(matcher, Queue::Vent).await?,
+        listen: depth(matcher, Queue::Listen).await?,
+        talk: depth(matcher, Queue::Talk).await?,
+        ticking: lease::holder(&matcher.bus, lease::TICK).await?,
+    })
+}
+
+async fn depth(matcher: &Matcher, queue: Queue) -> anyhow::Result<Depth> {
+    let (waiting, first) = matcher.users.waiting_in(queue).await?;
+    let oldest_ms = first.map_or(0, |since| u64::try_from(now_ms() - since).unwrap_or(0));
+    Ok(Depth { waiting, oldest_ms })
 }

@@ -52,6 +52,14 @@ pub(crate) struct Closing {
     pub(crate) at: i64,
 }
 
+/// A room that somebody has entered.
+pub(crate) struct Joined {
+    /// As it is with that.
+    pub(crate) room: Room,
+    /// They had not entered it before.
+    pub(crate) first: bool,
+}
+
 impl Room {
     pub(crate) fn of(pair: &Pair, now: i64, ttl: Duration) -> Self {
         let member = |w: &Waiting| Member { user: w.user, queue: w.queue, queued_at: w.queued_at, joined: false };
@@ -75,6 +83,14 @@ impl Room {
     pub(crate) fn partner_of(&self, user: UserId) -> UserId {
         let [first, second] = self.users();
         if user == first { second } else { first }
+    }
+
+    /// What the entrance of a member makes of it.
+    fn joined_by(mut self, user: UserId) -> Joined {
+        let mut entering = self.members.iter_mut().filter(|member| member.user == user);
+        let first = entering.next().is_some_and(|member| !std::mem::replace(&mut member.joined, true));
+        self.begun = self.members.iter().all(|member| member.joined);
+        Joined { room: self, first }
     }
 
     /// The room from one member's side.
@@ -131,9 +147,8 @@ impl Rooms {
         Ok(self.get(id).await?.filter(|room| room.open))
     }
 
-    /// Marks a member as joined, and the room as begun when both have; the room as it is then,
-    /// or nothing if it is over.
-    pub(crate) async fn join(&self, id: RoomId, user: UserId) -> Result<Option<Room>> {
+    /// Marks a member as joined, and the room as begun when both have; nothing if it is over.
+    pub(crate) async fn join(&self, id: RoomId, user: UserId) -> Result<Option<Joined>> {
         let joined = doc! { "$or": ["$$member.joined", { "$eq": ["$$member.user", user.to_string()] }] };
         let members = doc! { "$map": {
             "input": "$members",
@@ -145,7 +160,9 @@ impl Rooms {
             doc! { "$set": { "begun": { "$allElementsTrue": ["$members.joined"] } } },
         ];
         let open = doc! { "_id": id.to_string(), "open": true };
-        self.rooms.find_one_and_update(open, update).return_document(ReturnDocument::After).await
+        // As it was before, which tells whether this was the first time.
+        let before = self.rooms.find_one_and_update(open, update).return_document(ReturnDocument::Before).await?;
+        Ok(before.map(|room| room.joined_by(user)))
     }
 
     /// Closes the room if it is open and has begun or not as `room` says; false if not.

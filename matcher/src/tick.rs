@@ -2,10 +2,7 @@
 //! One matcher holds the lease; two by mistake do no harm, since claims are conditional.
 
 use crate::{Matcher, gateways::Gateways, sweep};
-use proto::{
-    CommandId,
-    lease::{self, Held, Lease},
-};
+use proto::lease::{self, Held, Lease};
 use std::time::{Duration, Instant};
 use tokio::{sync::watch, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -15,8 +12,7 @@ const GATHER: Duration = Duration::from_millis(10);
 
 /// Ticks while this process holds the lease, until `shutdown`; then gives it back.
 pub(crate) async fn run(matcher: &Matcher, shutdown: &CancellationToken) -> anyhow::Result<()> {
-    let holder = CommandId::new().to_string();
-    let lease = Lease::new(&matcher.bus, lease::TICK, &holder, matcher.config.tick_lease).await?;
+    let lease = Lease::new(&matcher.bus, lease::TICK, &matcher.id.to_string(), matcher.config.tick_lease).await?;
     let (ticking, watch) = watch::channel(false);
     tokio::join!(
         hold(lease, matcher, ticking, shutdown),

@@ -9,7 +9,7 @@ use mongodb::{
     error::{Error, ErrorKind, Result, WriteFailure},
     options::IndexOptions,
 };
-use proto::{RoomId, UserId};
+use proto::{Queue, RoomId, UserId};
 use std::{convert::Infallible, time::Duration};
 
 /// MongoDB's code for a key that is there already.
@@ -121,6 +121,14 @@ impl Users {
     /// Whose partner is to be told of a drained connection by now.
     pub(crate) async fn with_partner_to_tell(&self, now: i64) -> Result<Vec<User>> {
         self.all(doc! { "tell_partner_at": { "$lte": now } }).await
+    }
+
+    /// How many wait in a queue with a connection, and since when the first of them, in
+    /// milliseconds since 1970.
+    pub(crate) async fn waiting_in(&self, queue: Queue) -> Result<(u64, Option<i64>)> {
+        let waiting = doc! { "state": "waiting", "connected": true, "queue": queue.as_str() };
+        let first = self.users.find_one(waiting.clone()).sort(doc! { "queued_at": 1 }).await?;
+        Ok((self.users.count_documents(waiting).await?, first.map(|user| user.queued_at)))
     }
 
     /// Who is connected to this gateway.

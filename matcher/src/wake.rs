@@ -32,6 +32,12 @@ impl Wake {
         self.ticking.store(ticking, Ordering::Relaxed);
     }
 
+    /// Says whether this process ticks, to whoever asks later.
+    pub(crate) fn ticking(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let ticking = self.ticking.clone();
+        move || ticking.load(Ordering::Relaxed)
+    }
+
     /// Somebody can be matched.
     pub(crate) async fn ring(&self) {
         if self.ticking.load(Ordering::Relaxed) {

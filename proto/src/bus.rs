@@ -4,6 +4,7 @@ use crate::{
     commands::{Command, Reply, VERSION},
     events::Live,
     ids::{CommandId, RoomId, UserId},
+    operators::{Happened, RoomEvent},
     subjects,
 };
 use async_nats::{
@@ -118,6 +119,15 @@ impl Bus {
     /// When it could not be sent.
     pub async fn tell(&self, room: Option<RoomId>, user: UserId, live: &Live) -> Result<(), BusError> {
         self.publish(subjects::live(live, room, user), live).await
+    }
+
+    /// Tells operators what happened in a room. Nothing depends on it: what cannot be told is not.
+    pub async fn report(&self, room: RoomId, happened: Happened) {
+        let subject = subjects::room_event(&happened, room);
+        let event = RoomEvent { room, at_ms: now_ms(), happened };
+        if let Err(error) = self.publish(subject, &event).await {
+            tracing::debug!(room.id = %room, %error, "operators miss an event");
+        }
     }
 
     /// Publishes on core NATS, if the connection is up: later it would be of no use.

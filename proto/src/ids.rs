@@ -78,41 +78,57 @@ id!(
     CommandId, now_v7
 );
 
-/// A gateway process: letters, digits, `-` and `_`, for instance the name of its pod.
+/// A process: letters, digits, `-` and `_`, for instance the name of its pod.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct GatewayId(String);
+pub struct ProcessId(String);
 
-impl fmt::Display for GatewayId {
+impl fmt::Display for ProcessId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl From<GatewayId> for String {
-    fn from(id: GatewayId) -> Self {
+impl From<ProcessId> for String {
+    fn from(id: ProcessId) -> Self {
         id.0
     }
 }
 
-impl TryFrom<String> for GatewayId {
+impl TryFrom<String> for ProcessId {
     type Error = String;
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
     }
 }
 
-impl FromStr for GatewayId {
+impl FromStr for ProcessId {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if (1..=64).contains(&text.len()) && text.chars().all(fits) {
             Ok(Self(text.to_owned()))
         } else {
-            Err("a gateway id is 1 to 64 letters, digits, '-' or '_'".to_owned())
+            Err("the id of a process is 1 to 64 letters, digits, '-' or '_'".to_owned())
         }
     }
 }
+
+impl ProcessId {
+    /// This name with something of its own behind it: one that no earlier process had. What
+    /// belonged to a process that was killed and started again under its name is not taken for
+    /// the new one's.
+    ///
+    /// # Errors
+    /// When the name is longer than 55 characters.
+    pub fn of_this_life(&self) -> Result<Self, String> {
+        let own = Uuid::new_v4().simple().to_string();
+        format!("{self}-{}", &own[..8]).parse()
+    }
+}
+
+/// A gateway's process.
+pub type GatewayId = ProcessId;
 
 #[cfg(test)]
 mod tests {
@@ -126,10 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_id_cannot_break_a_subject() {
+    fn the_id_of_a_process_cannot_break_a_subject() {
         for bad in ["", "a.b", "a b", "a*", ">", &"x".repeat(65)] {
-            assert!(bad.parse::<GatewayId>().is_err(), "{bad:?}");
+            assert!(bad.parse::<ProcessId>().is_err(), "{bad:?}");
         }
-        assert!("gateway-1_x".parse::<GatewayId>().is_ok());
+        assert!("gateway-1_x".parse::<ProcessId>().is_ok());
     }
 }

@@ -118,6 +118,16 @@ pub enum Held {
     ByAnother,
 }
 
+/// Who holds a key; nobody when it is free or has lapsed.
+///
+/// # Errors
+/// When NATS does not answer.
+pub async fn holder(bus: &Bus, key: &str) -> anyhow::Result<Option<String>> {
+    let store = bus.js.get_key_value(streams::LEASES).await.context("opening the bucket of leases")?;
+    let value = store.get(key).await.context("reading a lease")?;
+    Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
+}
+
 /// The gateways whose keys are alive.
 ///
 /// # Errors

@@ -10,6 +10,8 @@
 //! matcher, chat-store ──Reply──▶ gateway                talk.reply.<gateway>.<command>
 //! matcher, chat-store, gateway ──Live──▶ gateway        talk.live.<kind>.<room>.<user>
 //! gateway ──request──▶ matcher, chat-store              talk.read.user.<user>, talk.read.history.<room>
+//! matcher, chat-store ──RoomEvent──▶ operators          talk.event.<kind>.<room>
+//! operators ──request──▶ matcher, gateway               talk.read.waiting, talk.read.gateway.<gateway>
 //! anybody, undecodable or failing again and again ──▶   talk.dead.<the subject it had>, in TALK_DEAD
 //! ```
 //!
@@ -17,6 +19,7 @@
 //! - [`subjects`]: every subject, built and parsed in one place.
 //! - [`streams`]: streams, consumers and the bucket of leases.
 //! - [`commands`] and [`events`]: the payloads; their golden files are in `tests/golden`.
+//! - [`operators`] and [`micro`]: what operators are told and may ask, without content.
 //! - [`bus`]: publishing, decoding, replying, dead letters.
 //! - [`lease`]: keys with a time to live, which say who lives and who ticks.
 //! - [`service`] and [`health`]: configuration, telemetry, signals and the health port.
@@ -27,10 +30,12 @@ pub mod events;
 pub mod health;
 pub mod ids;
 pub mod lease;
+pub mod micro;
+pub mod operators;
 pub mod service;
 pub mod streams;
 pub mod subjects;
 
 pub use commands::{Command, Place, Queue, Refusal, Reply, RoomCommand, RoomView, UserCommand, UserView};
 pub use events::{Live, Message};
-pub use ids::{CommandId, GatewayId, MessageId, RoomId, UserId};
+pub use ids::{CommandId, GatewayId, MessageId, ProcessId, RoomId, UserId};

@@ -5,6 +5,7 @@ use crate::{
     commands::{RoomCommand, UserCommand},
     events::Live,
     ids::{CommandId, GatewayId, RoomId, UserId},
+    operators::Happened,
 };
 use async_nats::Subject;
 
@@ -119,6 +120,15 @@ pub fn match_made(room: RoomId) -> Subject {
     format!("talk.match.made.{room}").into()
 }
 
+/// Where operators are told what happened in a room, without content.
+#[must_use]
+pub fn room_event(happened: &Happened, room: RoomId) -> Subject {
+    format!("talk.event.{}.{room}", happened.kind()).into()
+}
+
+/// Every [`room_event`].
+pub const ROOM_EVENTS: &str = "talk.event.*.*";
+
 /// Where the answer to a command goes.
 #[must_use]
 pub fn reply(gateway: &GatewayId, command: CommandId) -> Subject {
@@ -143,6 +153,14 @@ pub fn read_history(room: RoomId) -> Subject {
     format!("talk.read.history.{room}").into()
 }
 
+/// Asks a gateway who is on it.
+#[must_use]
+pub fn read_gateway(gateway: &GatewayId) -> Subject {
+    format!("talk.read.gateway.{gateway}").into()
+}
+
+/// Asks the matcher who waits, and which matcher ticks.
+pub const READ_WAITING: &str = "talk.read.waiting";
 /// Every [`read_user`].
 pub const READ_USER: &str = "talk.read.user.*";
 /// Every [`read_history`].

@@ -6,6 +6,7 @@ use proto::{
     bus::{decode_payload, encode},
     commands::{Liked, Loss},
     events::{EndReason, History, HistoryRequest, MatchMade, MatchedMember, QueueStatus},
+    operators::{Depth, Happened, OnGateway, RoomEvent, WhoWaits},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -109,13 +110,45 @@ fn live_events() {
     same("live_replaced", &Live::Replaced { epoch: 43 });
 }
 
-#[test]
-fn announcements_and_reads() {
-    let members = [
+fn members() -> [MatchedMember; 2] {
+    [
         MatchedMember { user: id(USER), queue: Queue::Vent, waited_ms: 1200 },
         MatchedMember { user: id(PARTNER), queue: Queue::Listen, waited_ms: 30 },
-    ];
-    same("match_made", &MatchMade { room: id(ROOM), members });
+    ]
+}
+
+#[test]
+fn what_operators_are_told_of_a_room() {
+    let (user, message) = (id(USER), id(MESSAGE));
+    let ended = Happened::Ended { reason: EndReason::Gone, begun: false, lasted_ms: 900, back: vec![id(PARTNER)] };
+    for happened in [
+        Happened::Made { members: members() },
+        Happened::Entered { user, begun: false },
+        Happened::Stored { message, seq: 3, author: user, bytes: 5 },
+        Happened::Liked { message, user: id(PARTNER) },
+        Happened::Lost { user },
+        Happened::Back { user },
+        Happened::Left { user },
+        ended,
+        Happened::Erased,
+    ] {
+        let name = format!("event_{}", happened.kind());
+        same(&name, &RoomEvent { room: id(ROOM), at_ms: 1_700_000_000_000, happened });
+    }
+}
+
+#[test]
+fn what_operators_may_ask() {
+    let depth = |waiting, oldest_ms| Depth { waiting, oldest_ms };
+    let ticking = Some("matcher-1-0a1b2c3d".to_owned());
+    same("who_waits", &WhoWaits { vent: depth(1, 2500), listen: depth(0, 0), talk: depth(2, 300), ticking });
+    let gateway = id("gateway-1-0a1b2c3d");
+    same("on_gateway", &OnGateway { gateway, sockets: 3, in_rooms: 2, draining: false });
+}
+
+#[test]
+fn announcements_and_reads() {
+    same("match_made", &MatchMade { room: id(ROOM), members: members() });
     same("queue_status", &QueueStatus { vent: 1, listen: 0, talk: 2 });
     same("history_request", &HistoryRequest { user: id(USER), after_seq: 2 });
     same("history", &Reply::Ok(History { messages: vec![message()] }));

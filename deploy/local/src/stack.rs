@@ -197,8 +197,10 @@ fn make_service(
     variables.push(env("NATS_REPLICAS", backing.nats().len().max(1).to_string()));
     // Their output is a pipe; the runner asks for colours when it writes to a terminal.
     variables.push(env("NO_COLOR", "1"));
+    // GATEWAY_ID, MATCHER_ID, CHAT_STORE_ID.
+    variables.push(env(&format!("{}_ID", kind.name().replace('-', "_").to_uppercase()), &name));
     match kind {
-        Kind::Gateway => variables.push(env("GATEWAY_ID", &name)),
+        Kind::Gateway => {}
         Kind::Matcher | Kind::ChatStore => {
             variables.push(env("MONGODB_URI", &backing.mongodb_uri));
             variables.push(env("MONGODB_DATABASE", &backing.database));

@@ -4,4 +4,5 @@
 mod conversation;
 mod input;
 mod matching;
+mod operators;
 mod support;
