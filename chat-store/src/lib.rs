@@ -40,11 +40,19 @@ pub use config::Config;
 
 use crate::{consumer::Consumer, erasure::Leftovers, history::Reader, partition::Partition, store::Store};
 use anyhow::Context as _;
-use proto::{ProcessId, bus::Bus, health, service, subjects};
+use proto::{
+    ProcessId,
+    bus::Bus,
+    health,
+    service::{self, Streams},
+    streams, subjects,
+};
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// The streams that it works with.
+const USED: Streams = Streams::Await(&[streams::MESSAGES, streams::DEAD]);
 /// MongoDB that takes longer than this for nothing is of no use.
 const PING_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -54,7 +62,7 @@ const PING_DEADLINE: Duration = Duration::from_secs(2);
 /// When NATS or MongoDB cannot be reached at the start, or a part of it panics.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let id = config.chat_store_id.of_this_life().map_err(anyhow::Error::msg).context("CHAT_STORE_ID is too long")?;
-    let bus = service::connect(&config.common, &id.to_string()).await?;
+    let bus = service::connect(&config.common, &id.to_string(), USED).await?;
     let store = Store::new(&config).await?;
     health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
     numbers::describe();

@@ -49,13 +49,22 @@ use anyhow::Context as _;
 use asking::Asker;
 use limits::Limits;
 use order::Lanes;
-use proto::{GatewayId, bus::Bus, health, service};
+use proto::{
+    GatewayId,
+    bus::Bus,
+    health,
+    service::{self, Streams},
+    streams,
+};
 use socketioxide::SocketIo;
 use state::{App, Memberships, Shared};
 use std::{future::IntoFuture as _, sync::Arc};
 use token::Secrets;
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The streams that it works with.
+const USED: Streams = Streams::Await(&[streams::USERS, streams::MESSAGES, streams::LEASES_STREAM]);
 
 /// Serves people until `shutdown`, then lets everybody go to another gateway.
 ///
@@ -64,7 +73,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     let secrets = Secrets::new(&config)?;
     let id = config.gateway_id.of_this_life().map_err(anyhow::Error::msg).context("GATEWAY_ID is too long")?;
-    let bus = service::connect(&config.common, &id.to_string()).await?;
+    let bus = service::connect(&config.common, &id.to_string(), USED).await?;
     let listener = TcpListener::bind(config.addr).await.with_context(|| format!("binding {}", config.addr))?;
     let app = start(config, id, bus, secrets).await?;
     health::serve(app.config.common.health_addr, ready(&app), shutdown.clone()).await?;

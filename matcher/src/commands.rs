@@ -37,7 +37,7 @@ pub(crate) async fn consume(matcher: &Arc<Matcher>, shutdown: &CancellationToken
 async fn pull(matcher: &Matcher, lanes: &Lanes, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let js = &matcher.bus.js;
     // Again each time: a NATS that lost its disk has neither.
-    streams::declare(js, matcher.config.common.nats_replicas).await?;
+    streams::declare(js, matcher.config.nats_replicas).await?;
     let consumer = streams::matcher_consumer(js).await?;
     let mut messages =
         consumer.stream().max_messages_per_batch(BATCH).messages().await.context("asking for commands")?;

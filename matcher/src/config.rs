@@ -20,6 +20,9 @@ pub struct Config {
     /// digits, '-' or '_'. On the bus each process adds something of its own to it.
     #[arg(long, env = "MATCHER_ID", default_value = "matcher")]
     pub matcher_id: ProcessId,
+    /// Copies of each stream in the NATS cluster: 1 on one machine, 3 in production. The matcher makes the streams.
+    #[arg(long, env = "NATS_REPLICAS", default_value_t = 1)]
+    pub nats_replicas: usize,
     /// Where MongoDB is: a replica set, since what is answered has to be kept by a majority.
     #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
     pub mongodb_uri: String,

@@ -49,7 +49,12 @@ mod wake;
 pub use config::Config;
 
 use anyhow::Context as _;
-use proto::{ProcessId, bus::Bus, health, service};
+use proto::{
+    ProcessId,
+    bus::Bus,
+    health,
+    service::{self, Streams},
+};
 use rooms::Rooms;
 use std::sync::Arc;
 use store::Store;
@@ -92,7 +97,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
 
 async fn connect(config: &Config, id: &ProcessId) -> anyhow::Result<(Bus, Store)> {
     let name = id.to_string();
-    tokio::try_join!(service::connect(&config.common, &name), Store::connect(config))
+    let streams = Streams::Declare { replicas: config.nats_replicas };
+    tokio::try_join!(service::connect(&config.common, &name, streams), Store::connect(config))
 }
 
 fn ready(bus: &Bus, store: &Store) -> health::Ready {

@@ -22,10 +22,12 @@
 //! - [`operators`] and [`micro`]: what operators are told and may ask, without content.
 //! - [`bus`]: publishing, decoding, replying, dead letters.
 //! - [`lease`]: keys with a time to live, which say who lives and who ticks.
+//! - [`connection`]: where NATS is, and as whom a process signs in.
 //! - [`service`] and [`health`]: configuration, telemetry, signals and the health port.
 
 pub mod bus;
 pub mod commands;
+pub mod connection;
 pub mod events;
 pub mod health;
 pub mod ids;

@@ -1,9 +1,9 @@
 //! What every service process does: configuration, telemetry, the connection to NATS, signals,
 //! and an exit code.
 
-use crate::{bus::Bus, streams};
+use crate::{bus::Bus, connection::Connection, streams};
 use anyhow::Context as _;
-use async_nats::{ConnectOptions, Event};
+use async_nats::Event;
 use clap::{Args, Parser, ValueEnum};
 use std::{ffi::OsString, future::Future, io::IsTerminal as _, net::SocketAddr, process::ExitCode, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,12 +13,9 @@ use tracing_subscriber::EnvFilter;
 /// What all services are told.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// Where NATS is; several addresses of one cluster separated by commas.
-    #[arg(long, env = "NATS_URL", default_value = "nats://127.0.0.1:4222")]
-    pub nats_url: String,
-    /// Copies of each stream in the NATS cluster: 1 on one machine, 3 in production.
-    #[arg(long, env = "NATS_REPLICAS", default_value_t = 1)]
-    pub nats_replicas: usize,
+    /// Where NATS is, and as whom to sign in.
+    #[command(flatten)]
+    pub nats: Connection,
     /// How long to try to reach NATS and MongoDB at the start.
     #[arg(long, env = "CONNECT_TIMEOUT", default_value = "30s", value_parser = humantime::parse_duration)]
     pub connect_timeout: Duration,
@@ -114,12 +111,26 @@ fn start_log(common: &Common) {
     };
 }
 
-/// Connects to NATS and declares the streams, trying for as long as the configuration allows.
+/// What becomes of the streams at the start. They have one owner, the matcher; nobody else is allowed to make them.
+#[derive(Clone, Copy, Debug)]
+pub enum Streams {
+    /// All are made, or brought up to date, with so many copies.
+    Declare {
+        /// Copies of each stream.
+        replicas: usize,
+    },
+    /// These are waited for.
+    Await(&'static [&'static str]),
+}
+
+/// Connects to NATS and waits for the streams, trying for as long as the configuration allows.
 ///
 /// # Errors
 /// When NATS does not answer in that time, or refuses.
-pub async fn connect(common: &Common, name: &str) -> anyhow::Result<Bus> {
-    let client = ConnectOptions::new()
+pub async fn connect(common: &Common, name: &str, streams: Streams) -> anyhow::Result<Bus> {
+    let client = common
+        .nats
+        .options()?
         .name(name)
         .retry_on_initial_connect()
         .ping_interval(Duration::from_secs(10))
@@ -127,20 +138,27 @@ pub async fn connect(common: &Common, name: &str) -> anyhow::Result<Bus> {
         // Soon again, since people wait: 100 ms, 200 ms, … 1 s.
         .reconnect_delay_callback(|attempt| Duration::from_millis(50 << attempt.min(5)).min(Duration::from_secs(1)))
         .event_callback(|event| async move { log_event(&event) })
-        .connect(common.nats_url.split(',').map(str::to_owned).collect::<Vec<_>>())
+        .connect(common.nats.addresses())
         .await
         .context("NATS_URL is not an address of NATS")?;
     let bus = Bus::new(client);
-    tokio::time::timeout(common.connect_timeout, declare_patiently(&bus, common.nats_replicas))
+    tokio::time::timeout(common.connect_timeout, prepare_patiently(&bus, streams))
         .await
-        .context("NATS was not ready within CONNECT_TIMEOUT; is NATS_URL right, and JetStream on?")?;
+        .context("NATS was not ready within CONNECT_TIMEOUT; are NATS_URL, NATS_USER and NATS_PASSWORD right, is JetStream on, and does a matcher run, which makes the streams?")?;
     Ok(bus)
 }
 
-async fn declare_patiently(bus: &Bus, replicas: usize) {
-    while let Err(error) = streams::declare(&bus.js, replicas).await {
+async fn prepare_patiently(bus: &Bus, streams: Streams) {
+    while let Err(error) = prepare(bus, streams).await {
         tracing::warn!("NATS is not ready yet: {error:#}");
         tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+async fn prepare(bus: &Bus, streams: Streams) -> anyhow::Result<()> {
+    match streams {
+        Streams::Declare { replicas } => streams::declare(&bus.js, replicas).await,
+        Streams::Await(names) => streams::present(&bus.js, names).await,
     }
 }
 

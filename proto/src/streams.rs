@@ -1,4 +1,5 @@
-//! Streams, consumers and the bucket of leases: declared here, made by whoever starts first.
+//! Streams, consumers and the bucket of leases: declared here. The matcher makes the streams and the bucket, each
+//! service its consumers.
 
 use crate::subjects;
 use anyhow::Context as _;
@@ -18,6 +19,8 @@ pub const MESSAGES: &str = "TALK_MESSAGES";
 pub const DEAD: &str = "TALK_DEAD";
 /// Who lives and who ticks: keys with a time to live.
 pub const LEASES: &str = "talk_leases";
+/// The stream behind the bucket of leases.
+pub const LEASES_STREAM: &str = "KV_talk_leases";
 
 /// The durable consumer that all matchers share.
 pub const MATCHER: &str = "matcher";
@@ -55,6 +58,17 @@ pub async fn declare(js: &Context, replicas: usize) -> anyhow::Result<()> {
         js.create_or_update_stream(config).await.with_context(|| format!("declaring the stream {name}"))?;
     }
     js.create_or_update_key_value(leases(replicas)).await.context("declaring the bucket of leases")?;
+    Ok(())
+}
+
+/// Looks whether streams are there.
+///
+/// # Errors
+/// When one of them is not, or the server does not answer.
+pub async fn present(js: &Context, names: &[&str]) -> anyhow::Result<()> {
+    for name in names {
+        js.get_stream(name).await.with_context(|| format!("opening the stream {name}"))?;
+    }
     Ok(())
 }
 

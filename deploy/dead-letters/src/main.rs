@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use dead_letters::{DeadLetter, DeadLetters};
+use proto::connection::Connection;
 
 /// Commands that could not be applied: lists, shows and replays them.
 ///
@@ -12,9 +13,8 @@ use dead_letters::{DeadLetter, DeadLetters};
 #[derive(Debug, Parser)]
 #[command(name = "dead-letters", version)]
 struct Options {
-    /// Where NATS is; several addresses separated by commas
-    #[arg(long, env = "NATS_URL", default_value = "nats://127.0.0.1:4222", hide_env_values = true)]
-    nats_url: String,
+    #[command(flatten)]
+    nats: Connection,
     #[command(subcommand)]
     action: Action,
 }
@@ -53,8 +53,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> anyhow::Result<()> {
-    let addresses: Vec<&str> = options.nats_url.split(',').collect();
-    let letters = DeadLetters::open(async_nats::connect(addresses).await?).await?;
+    let client = options.nats.options()?.connect(options.nats.addresses()).await.context("connecting to NATS")?;
+    let letters = DeadLetters::open(client).await?;
     match options.action {
         Action::List => letters.list().await?.iter().for_each(|letter| println!("{}", line(letter))),
         Action::Show { number, content } => {

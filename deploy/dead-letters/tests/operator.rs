@@ -1,13 +1,22 @@
-//! The command, against a real NATS.
+//! The command, against a real NATS, with the rights that an operator has in production.
 
 use std::process::{Command, Output};
 
 use proto::{RoomCommand, RoomId, UserId, bus::Bus, bus::encode, streams, subjects};
-use servers::{Nats, NatsOptions};
+use servers::{Access, Nats, NatsOptions};
 
-fn dead_letters(nats: &Nats, args: &[&str]) -> Output {
+fn run(nats: &Nats, user: &str, password: &str, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dead-letters"));
-    command.args(args).env("NATS_URL", nats.url()).output().expect("it runs")
+    let env = [("NATS_URL", nats.url().as_str()), ("NATS_USER", user), ("NATS_PASSWORD", password)].map(owned);
+    command.args(args).envs(env).output().expect("it runs")
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+async fn bus(nats: &Nats, user: &str) -> Bus {
+    Bus::new(nats.options_of(user).connect(nats.url()).await.expect("a connection"))
 }
 
 fn said(output: &Output) -> String {
@@ -21,9 +30,12 @@ async fn messages(bus: &Bus, stream: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_listed_shown_without_their_text_and_replayed() {
-    let nats = Nats::start(NatsOptions::default()).await.expect("NATS");
-    let bus = Bus::new(async_nats::connect(nats.url()).await.expect("a connection"));
-    streams::declare(&bus.js, 1).await.expect("streams");
+    let access = Access::default();
+    let nats = Nats::start(NatsOptions { access: Some(access.clone()), ..NatsOptions::default() }).await.expect("NATS");
+    streams::declare(&bus(&nats, "matcher").await.js, 1).await.expect("streams");
+    let bus = bus(&nats, "chat-store").await;
+    let dead_letters = |nats: &Nats, args: &[&str]| run(nats, "operator", &access.password("operator"), args);
+    assert!(!run(&nats, "operator", "wrong", &["list"]).status.success());
     let (room, author) = (RoomId::new(), UserId::new());
     let command = RoomCommand::MessageSent { room, author, nonce: "n".into(), content: "help me".into() };
     let subject = subjects::room_command(&command);

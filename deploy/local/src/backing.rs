@@ -3,10 +3,14 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::ensure;
-use servers::{Mongo, MongoOptions, MongoSet, Nats, NatsCluster, NatsOptions, process::Signal, shared_mongo};
+use servers::{Access, Mongo, MongoOptions, MongoSet, Nats, NatsCluster, NatsOptions, process::Signal, shared_mongo};
 use tokio::{task::JoinSet, try_join};
 
-use crate::options::{Database, StackOptions};
+use crate::{
+    data::Data,
+    options::{Database, StackOptions},
+    service::Kind,
+};
 
 /// The name of the database where nobody asks for another one.
 const DATABASE: &str = "talk";
@@ -31,17 +35,32 @@ pub(crate) enum OwnMongo {
 pub(crate) struct Backing {
     pub(crate) nats: OwnNats,
     pub(crate) mongo: OwnMongo,
+    /// For the services; with a user of its own for each where there are users.
     pub(crate) nats_url: String,
+    /// For whoever may do all.
     pub(crate) mongodb_uri: String,
     pub(crate) database: String,
+    pub(crate) access: Option<Access>,
 }
 
 impl Backing {
-    pub(crate) async fn start(options: &StackOptions, data: Option<PathBuf>) -> anyhow::Result<Self> {
+    pub(crate) async fn start(options: &StackOptions, data: Option<&Data>) -> anyhow::Result<Self> {
+        let access = access(options, data)?;
+        let data = data.map(|data| data.path().to_owned());
         let ((nats, nats_url), (mongo, mongodb_uri, fresh)) =
-            try_join!(start_nats(options, data.clone()), find_mongo(options, data))?;
+            try_join!(start_nats(options, data.clone(), access.clone()), find_mongo(options, data, access.clone()))?;
         let database = options.database.clone().unwrap_or(fresh);
-        Ok(Self { nats, mongo, nats_url, mongodb_uri, database })
+        if let Some(access) = &access {
+            access.grant(&mongodb_uri, &database).await?;
+        }
+        Ok(Self { nats, mongo, nats_url, mongodb_uri, database, access })
+    }
+
+    /// The address of MongoDB for a service.
+    pub(crate) fn mongodb_uri_of(&self, service: Kind) -> String {
+        let Some(access) = &self.access else { return self.mongodb_uri.clone() };
+        let hosts: Vec<String> = self.mongo().iter().map(|mongo| mongo.host()).collect();
+        access.mongodb_uri(&hosts.join(","), Some((service.name(), &self.database)))
     }
 
     /// The stack's own nodes of NATS.
@@ -82,23 +101,41 @@ impl Backing {
     }
 }
 
-async fn start_nats(options: &StackOptions, data: Option<PathBuf>) -> anyhow::Result<(OwnNats, String)> {
+fn access(options: &StackOptions, data: Option<&Data>) -> anyhow::Result<Option<Access>> {
+    if !options.secured {
+        return Ok(None);
+    }
+    let own = options.nats_url.is_none() && matches!(options.mongodb, Database::Own);
+    ensure!(own, "only servers of the stack's own can be secured");
+    let access = data.map(|data| data.access_key().map(Access::new)).transpose()?;
+    Ok(Some(access.unwrap_or_default()))
+}
+
+async fn start_nats(
+    options: &StackOptions,
+    data: Option<PathBuf>,
+    access: Option<Access>,
+) -> anyhow::Result<(OwnNats, String)> {
     if let Some(url) = &options.nats_url {
         return Ok((OwnNats::None, url.clone()));
     }
     if options.nats_nodes > 1 {
-        let cluster = NatsCluster::start_with(options.nats_nodes, options.nats_server.clone(), data).await?;
+        let cluster = NatsCluster::start_with(options.nats_nodes, options.nats_server.clone(), data, access).await?;
         let url = cluster.url();
         return Ok((OwnNats::Cluster(cluster), url));
     }
-    let nats = NatsOptions { executable: options.nats_server.clone(), data, ..Default::default() };
+    let nats = NatsOptions { executable: options.nats_server.clone(), data, access, ..Default::default() };
     let nats = Nats::start(nats).await?;
     let url = nats.url();
     Ok((OwnNats::One(Arc::new(nats)), url))
 }
 
 /// The mongod, if it is the stack's own, its address, and a name for the database.
-async fn find_mongo(options: &StackOptions, data: Option<PathBuf>) -> anyhow::Result<(OwnMongo, String, String)> {
+async fn find_mongo(
+    options: &StackOptions,
+    data: Option<PathBuf>,
+    access: Option<Access>,
+) -> anyhow::Result<(OwnMongo, String, String)> {
     let own = matches!(options.mongodb, Database::Own);
     ensure!(own || options.mongodb_members == 1, "only a MongoDB of the stack's own can have several members");
     match &options.mongodb {
@@ -108,12 +145,12 @@ async fn find_mongo(options: &StackOptions, data: Option<PathBuf>) -> anyhow::Re
             Ok((OwnMongo::None, mongo.url(), mongo.fresh_database()))
         }
         Database::Own if options.mongodb_members > 1 => {
-            let set = MongoSet::start_with(options.mongodb_members, options.mongod.clone(), data).await?;
+            let set = MongoSet::start_with(options.mongodb_members, options.mongod.clone(), data, access).await?;
             let uri = set.url();
             Ok((OwnMongo::Set(set), uri, DATABASE.to_owned()))
         }
         Database::Own => {
-            let mongo = MongoOptions { executable: options.mongod.clone(), data, ..Default::default() };
+            let mongo = MongoOptions { executable: options.mongod.clone(), data, access, ..Default::default() };
             let mongo = Mongo::start(mongo).await?;
             let uri = mongo.url();
             Ok((OwnMongo::One(Arc::new(mongo)), uri, DATABASE.to_owned()))

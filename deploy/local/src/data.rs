@@ -31,9 +31,19 @@ impl Data {
         &self.path
     }
 
-    /// The key that secrets are signed with, made by the first run with this folder.
+    /// The key that secrets are signed with.
     pub(crate) fn secret_key(&self) -> anyhow::Result<String> {
-        let file = self.path.join("secret-key");
+        self.key("secret-key")
+    }
+
+    /// What the passwords of NATS and MongoDB are made from.
+    pub(crate) fn access_key(&self) -> anyhow::Result<String> {
+        self.key("access-key")
+    }
+
+    /// Made by the first run with this folder.
+    fn key(&self, name: &str) -> anyhow::Result<String> {
+        let file = self.path.join(name);
         if let Ok(key) = fs::read_to_string(&file)
             && !key.is_empty()
         {

@@ -43,6 +43,8 @@ pub struct StackOptions {
     pub nats_server: Option<PathBuf>,
     /// The mongod to run; see [`servers::MongoOptions::executable`].
     pub mongod: Option<PathBuf>,
+    /// Whether NATS and MongoDB ask who comes, with the users and rights of production; no. Only with own ones.
+    pub secured: bool,
     /// Further variables for all services; they win over the stack's own.
     pub env: Vec<(String, String)>,
     /// Whether to start again what died; no.
@@ -68,6 +70,7 @@ impl StackOptions {
             data: None,
             nats_server: None,
             mongod: None,
+            secured: false,
             env: Vec::new(),
             restart: false,
             sink: None,

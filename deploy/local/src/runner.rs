@@ -70,6 +70,9 @@ struct Options {
     /// Serve the API only
     #[arg(long, conflicts_with = "web_dir")]
     no_page: bool,
+    /// NATS and MongoDB ask who comes, with the users and rights of production
+    #[arg(long, conflicts_with_all = ["nats_url", "mongodb_uri"])]
+    secured: bool,
     /// Write addresses and pids here as JSON when all is ready; deleted at the end
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
@@ -116,6 +119,7 @@ impl Options {
             data: self.data_folder(),
             nats_server: self.nats_server.clone(),
             mongod: self.mongod.clone(),
+            secured: self.secured,
             env: self.variables(page),
             restart: true,
             sink: Some(show_lines()),

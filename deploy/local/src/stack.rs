@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use servers::{Mongo, MongoSet, Nats, NatsCluster, ensure_free, free_port, process::Signal};
+use async_nats::ConnectOptions;
+use servers::{Access, Mongo, MongoSet, Nats, NatsCluster, ensure_free, free_port, process::Signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,9 @@ use crate::{
     service::{Kind, Service},
     watch::{Part, keep_running},
 };
+
+/// The user of NATS that people are.
+const OPERATOR: &str = "operator";
 
 /// A running system. Everything that it started is killed when it is dropped; [`Stack::stop`] drains first.
 #[derive(Debug)]
@@ -36,7 +40,7 @@ impl Stack {
         let data = options.data.clone().map(Data::open).transpose()?;
         let key = data.as_ref().map_or_else(|| Ok(random_key()), Data::secret_key)?;
         let ports = gateway_ports(&options)?;
-        let backing = Backing::start(&options, data.as_ref().map(|data| data.path().to_owned())).await?;
+        let backing = Backing::start(&options, data.as_ref()).await?;
         let many = |kind, count| -> anyhow::Result<Vec<_>> {
             (1..=count).map(|number| make_service(kind, number, &options, &backing, vec![])).collect()
         };
@@ -99,7 +103,22 @@ impl Stack {
         &self.backing.nats_url
     }
 
-    /// The address of MongoDB.
+    /// The same with the operator's password in it, if the stack is secured.
+    pub fn operators_nats_url(&self) -> String {
+        self.access().map_or_else(|| self.nats_url().to_owned(), |access| access.nats_url(self.nats_url(), OPERATOR))
+    }
+
+    /// How an operator connects to NATS.
+    pub fn operators_nats_options(&self) -> ConnectOptions {
+        self.access().map_or_else(ConnectOptions::new, |access| access.nats_options(OPERATOR))
+    }
+
+    /// The users and passwords of a secured stack.
+    pub fn access(&self) -> Option<&Access> {
+        self.backing.access.as_ref()
+    }
+
+    /// The address of MongoDB, for whoever may do all.
     pub fn mongodb_uri(&self) -> &str {
         &self.backing.mongodb_uri
     }
@@ -195,6 +214,10 @@ fn make_service(
     variables.push(env("HEALTH_ADDR", format!("127.0.0.1:{health_port}")));
     variables.push(env("NATS_URL", &backing.nats_url));
     variables.push(env("NATS_REPLICAS", backing.nats().len().max(1).to_string()));
+    if let Some(access) = &backing.access {
+        variables.push(env("NATS_USER", kind.name()));
+        variables.push(env("NATS_PASSWORD", access.password(kind.name())));
+    }
     // Their output is a pipe; the runner asks for colours when it writes to a terminal.
     variables.push(env("NO_COLOR", "1"));
     // GATEWAY_ID, MATCHER_ID, CHAT_STORE_ID.
@@ -202,7 +225,7 @@ fn make_service(
     match kind {
         Kind::Gateway => {}
         Kind::Matcher | Kind::ChatStore => {
-            variables.push(env("MONGODB_URI", &backing.mongodb_uri));
+            variables.push(env("MONGODB_URI", backing.mongodb_uri_of(kind)));
             variables.push(env("MONGODB_DATABASE", &backing.database));
         }
     }

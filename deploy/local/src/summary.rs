@@ -14,10 +14,12 @@ pub(crate) fn text(stack: &Stack, data: Option<&Path>) -> String {
         line(&mut text, "open", url);
     }
     // A given address may hold a password.
-    let nats = if stack.nats().is_empty() { "the one of --nats-url" } else { stack.nats_url() };
-    line(&mut text, "NATS", nats);
+    let nats = if stack.nats().is_empty() { "the one of --nats-url".to_owned() } else { stack.operators_nats_url() };
+    line(&mut text, "NATS", &nats);
     if !stack.nats().is_empty() {
-        line(&mut text, "watch", &format!("nats --server {nats} sub 'talk.>'"));
+        // An operator who has to sign in does not see everything.
+        let what = if stack.access().is_some() { "talk.event.*.*" } else { "talk.>" };
+        line(&mut text, "watch", &format!("nats --server {nats} sub '{what}'"));
     }
     let mongodb = if stack.mongo().is_empty() { "the one of --mongodb-uri" } else { stack.mongodb_uri() };
     line(&mut text, "MongoDB", &format!("{mongodb}, database {}", stack.database()));

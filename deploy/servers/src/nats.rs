@@ -6,9 +6,11 @@ use std::{
     process::ExitStatus,
 };
 
+use async_nats::ConnectOptions;
 use tokio::task::spawn_blocking;
 
 use crate::{
+    access::Access,
     binary::Binary,
     ports::free_port,
     probe::http_status,
@@ -47,6 +49,8 @@ pub struct NatsOptions {
     pub port: Option<u16>,
     /// Further arguments of nats-server, for instance `--cluster` and `--routes`.
     pub args: Vec<OsString>,
+    /// The passwords of its users; without it anybody may do anything.
+    pub access: Option<Access>,
 }
 
 /// A running nats-server, killed when dropped.
@@ -54,12 +58,13 @@ pub struct NatsOptions {
 pub struct Nats {
     server: Server,
     monitoring: u16,
+    access: Option<Access>,
 }
 
 impl Nats {
     /// Starts a server and waits until JetStream answers, at most 60 s (and the download, the first time).
     pub async fn start(options: NatsOptions) -> anyhow::Result<Self> {
-        let NatsOptions { executable, data, port, args } = options;
+        let NatsOptions { executable, data, port, args, access } = options;
         let executable = spawn_blocking(move || NATS_SERVER.find(executable.as_deref())).await??;
         let folder = Folder::new(data)?;
         let port = port.map_or_else(free_port, Ok)?;
@@ -67,9 +72,13 @@ impl Nats {
         let mut all: Vec<OsString> = ["--addr", "127.0.0.1", "--jetstream", "--port"].map(Into::into).into();
         all.extend([port.to_string().into(), "--http_port".into(), monitoring.to_string().into()]);
         all.extend(["--store_dir".into(), folder.path().join("nats").into()]);
+        if access.is_some() {
+            all.extend(["--config".into(), Access::nats_configuration(folder.path())?.into()]);
+        }
         all.extend(args);
-        let server = Server::new("nats-server", executable, port, all, folder)?;
-        let nats = Self { server, monitoring };
+        let env = access.as_ref().map(Access::nats_environment).unwrap_or_default();
+        let server = Server::new("nats-server", executable, port, all, folder)?.with_env(env);
+        let nats = Self { server, monitoring, access };
         nats.restart().await?;
         Ok(nats)
     }
@@ -84,6 +93,11 @@ impl Nats {
     /// What clients connect to, for instance `nats://127.0.0.1:20417`.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.server.port)
+    }
+
+    /// How a user of it connects; anybody, if it asks for none.
+    pub fn options_of(&self, user: &str) -> ConnectOptions {
+        self.access.as_ref().map_or_else(ConnectOptions::new, |access| access.nats_options(user))
     }
 
     /// Where its monitoring pages are, for instance `http://127.0.0.1:20418`.

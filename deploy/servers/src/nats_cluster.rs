@@ -4,10 +4,10 @@
 use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, bail};
-use async_nats::{ConnectOptions, jetstream};
+use async_nats::jetstream;
 use tokio::{task::JoinSet, time::timeout};
 
-use crate::{Nats, NatsOptions, free_port};
+use crate::{Access, Nats, NatsOptions, free_port};
 
 /// How long JetStream may take to say who leads.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,14 +24,19 @@ impl NatsCluster {
     /// # Errors
     /// When one of them does not start.
     pub async fn start(nodes: usize) -> anyhow::Result<Self> {
-        Self::start_with(nodes, None, None).await
+        Self::start_with(nodes, None, None, None).await
     }
 
-    /// The same with a given executable, and with a folder for the data, kept.
+    /// The same with a given executable, with a folder for the data, kept, and with users.
     ///
     /// # Errors
     /// As [`NatsCluster::start`].
-    pub async fn start_with(nodes: usize, executable: Option<PathBuf>, data: Option<PathBuf>) -> anyhow::Result<Self> {
+    pub async fn start_with(
+        nodes: usize,
+        executable: Option<PathBuf>,
+        data: Option<PathBuf>,
+        access: Option<Access>,
+    ) -> anyhow::Result<Self> {
         let ports = (0..nodes).map(|_| free_port()).collect::<anyhow::Result<Vec<_>>>()?;
         let routes: Vec<String> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
         let routes = routes.join(",");
@@ -39,7 +44,8 @@ impl NatsCluster {
         for (number, port) in (1..).zip(&ports) {
             let data = data.as_ref().map(|data| data.join(name(number)));
             let args = arguments(number, *port, &routes);
-            let options = NatsOptions { executable: executable.clone(), data, port: None, args };
+            let options =
+                NatsOptions { executable: executable.clone(), data, port: None, args, access: access.clone() };
             starting.spawn(async move { (number, Nats::start(options).await) });
         }
         let mut started = starting.join_all().await;
@@ -70,7 +76,8 @@ impl NatsCluster {
 
     async fn ask_for_leader(&self, stream: &str) -> anyhow::Result<Arc<Nats>> {
         let addresses: Vec<String> = self.nodes.iter().map(|node| node.url()).collect();
-        let client = ConnectOptions::new().connect(addresses).await?;
+        let first = self.nodes.first().context("a cluster has nodes")?;
+        let client = first.options_of("operator").connect(addresses).await?;
         let stream = jetstream::new(client).get_stream(stream).await?;
         let leader = stream.cached_info().cluster.as_ref().and_then(|cluster| cluster.leader.clone());
         let leader = leader.context("the stream has no leader now")?;

@@ -9,10 +9,17 @@ use mongodb::{
 };
 use tokio::net::TcpStream;
 
+use crate::access::Access;
+
 /// The name of the replica set.
 pub(crate) const NAME: &str = "rs0";
 /// How long a silent primary is believed in. MongoDB's default is 10 s, for networks that stutter.
 const ELECTION_MS: i32 = 5000;
+
+/// What whoever may do all connects to.
+pub(crate) fn url(hosts: &str, access: Option<&Access>) -> String {
+    access.map_or_else(|| format!("mongodb://{hosts}/?replicaSet={NAME}"), |access| access.mongodb_uri(hosts, None))
+}
 
 pub(crate) async fn accepts_connections(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).await.is_ok()
@@ -25,9 +32,11 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    pub(crate) async fn connect(port: u16) -> anyhow::Result<Self> {
+    pub(crate) async fn connect(port: u16, access: Option<&Access>) -> anyhow::Result<Self> {
         let host = format!("127.0.0.1:{port}");
-        let mut options = ClientOptions::parse(format!("mongodb://{host}/?directConnection=true")).await?;
+        let mut options = ClientOptions::parse(url(&host, access)).await?;
+        options.repl_set_name = None;
+        options.direct_connection = Some(true);
         options.server_selection_timeout = Some(Duration::from_secs(2));
         let client = Client::with_options(options)?;
         Ok(Self { client, host })

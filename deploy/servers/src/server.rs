@@ -53,6 +53,7 @@ pub(crate) struct Server {
     name: &'static str,
     executable: PathBuf,
     args: Vec<OsString>,
+    env: Vec<(String, String)>,
     _folder: Folder,
 }
 
@@ -66,7 +67,12 @@ impl Server {
     ) -> anyhow::Result<Self> {
         let log = folder.path().join(format!("{name}.log"));
         File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        Ok(Self { slot: Slot::default(), port, log, name, executable, args, _folder: folder })
+        Ok(Self { slot: Slot::default(), port, log, name, executable, args, env: Vec::new(), _folder: folder })
+    }
+
+    /// With these variables, beside those of this process.
+    pub(crate) fn with_env(self, env: Vec<(String, String)>) -> Self {
+        Self { env, ..self }
     }
 
     /// Starts the process, unless it runs.
@@ -75,7 +81,7 @@ impl Server {
             ports::ensure_free(self.port)?;
             let log = OpenOptions::new().append(true).open(&self.log)?;
             let mut command = process::command(&self.executable);
-            command.args(&self.args).stdout(log.try_clone()?).stderr(log);
+            command.args(&self.args).envs(self.env.iter().cloned()).stdout(log.try_clone()?).stderr(log);
             anyhow::Ok(command)
         };
         self.slot.start(command).with_context(|| format!("cannot start {}", self.name))

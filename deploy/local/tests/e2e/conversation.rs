@@ -2,13 +2,18 @@
 //! chat-stores.
 
 use crate::support::{Talker, eventually, kept, options, pair, said, texts, wide_stack};
+use local::Stack;
 use person::Person;
 use serde_json::json;
 use std::time::Duration;
 
 #[tokio::test]
 async fn two_strangers_meet_talk_and_leave_nothing_behind() {
-    let stack = wide_stack().await;
+    whole_conversation(&wide_stack().await).await;
+}
+
+/// From a match to the end, on two gateways; nothing of anybody is left.
+pub(crate) async fn whole_conversation(stack: &Stack) {
     let [first, second] = stack.gateway_urls() else { panic!("two gateways") };
     let (vent, listen) = pair(first, second).await;
 
@@ -31,8 +36,7 @@ async fn two_strangers_meet_talk_and_leave_nothing_behind() {
     listen.socket.get("leave_room", json!(null)).await.expect("left");
     vent.socket.wait_for("user_disconnected").await.expect("told");
     assert_eq!(vent.socket.wait_for("room_ended").await.expect("told"), json!({"reason": "left"}));
-    eventually(Duration::from_secs(5), || kept(&stack), Vec::is_empty).await;
-    stack.stop().await.expect("a clean stop");
+    eventually(Duration::from_secs(5), || kept(stack), Vec::is_empty).await;
 }
 
 #[tokio::test]

@@ -5,4 +5,5 @@ mod conversation;
 mod input;
 mod matching;
 mod operators;
+mod secured;
 mod support;

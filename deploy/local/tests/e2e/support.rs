@@ -79,7 +79,7 @@ pub(crate) async fn kept(stack: &Stack) -> Vec<String> {
             kept.push(format!("{count} in the collection {name}"));
         }
     }
-    let client = async_nats::connect(stack.nats_url()).await.expect("NATS");
+    let client = stack.operators_nats_options().connect(stack.nats_url()).await.expect("NATS");
     let js = async_nats::jetstream::new(client);
     for name in [proto::streams::USERS, proto::streams::MESSAGES, proto::streams::DEAD] {
         let stream = js.get_stream(name).await.expect("a stream");
