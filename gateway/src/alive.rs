@@ -10,12 +10,12 @@ use proto::{
 };
 use std::{sync::atomic::Ordering, time::Duration};
 
-/// Renews this gateway's lease, three times in its time to live, until the gateway drains.
+/// Renews this gateway's lease, three times in its time to live, until a drain has let everybody go.
 pub(crate) async fn hold_lease(app: Shared, mut lease: Lease) {
     let mut tick = tokio::time::interval(app.config.lease / 3);
     let mut held_before = false;
     let mut connects = connects(&app);
-    while app.draining.run_until_cancelled(tick.tick()).await.is_some() {
+    while app.gone.run_until_cancelled(tick.tick()).await.is_some() {
         match lease.hold().await {
             Ok(Held::Taken) if held_before => {
                 tracing::warn!("the lease had lapsed: everybody here is reported as connected again");

@@ -55,6 +55,10 @@ pub struct Config {
     /// disconnected; whole seconds, at least 3.
     #[arg(long, env = "GATEWAY_LEASE", default_value = "6s", value_parser = lease)]
     pub lease: Duration,
+    /// Over how long a drain spreads the people that it lets go, in even spacing; with few people it is quicker.
+    /// With 12 s more it must fit into the drain deadline.
+    #[arg(long, env = "DRAIN_SPREAD", default_value = "5s", value_parser = humantime::parse_duration)]
+    pub drain_spread: Duration,
     /// What one person may ask for in a second, after a burst of ten times as much.
     #[arg(long, env = "ACTIONS_PER_SECOND", default_value = "20")]
     pub actions_per_second: std::num::NonZeroU32,

@@ -20,7 +20,7 @@ pub(crate) enum Connected {
     As(UserView),
     /// It does not count, or no longer.
     Refused,
-    /// The gateway drains.
+    /// The gateway lets this session go.
     Cut,
 }
 
@@ -58,7 +58,7 @@ impl Session {
                 }
             }
         };
-        let answer = match self.app.draining.run_until_cancelled(trying).await {
+        let answer = match self.leave.run_until_cancelled(trying).await {
             Some(Some(view)) => view,
             Some(None) => return Connected::Refused,
             None => return Connected::Cut,
@@ -74,12 +74,12 @@ impl Session {
     where
         F: Future<Output = Option<T>> + Send,
     {
-        let (closed, draining) = (self.closed.token.clone(), self.app.draining.clone());
+        let (closed, leave) = (self.closed.token.clone(), self.leave.clone());
         loop {
             tokio::select! {
                 done = attempt(self.app.clone()) => if done.is_some() { return done },
                 () = closed.cancelled() => return None,
-                () = draining.cancelled() => return None,
+                () = leave.cancelled() => return None,
             }
             tokio::time::sleep(RETRY).await;
         }

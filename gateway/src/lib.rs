@@ -17,6 +17,7 @@
 //! 4. The matcher's `matched` comes in [`listening`] (`take_up`) and goes out as `queue_complete`.
 //! 5. [`alive`] holds the lease whose lapse tells that this gateway was killed; [`reads`] tells
 //!    operators who is here.
+//! 6. At SIGTERM [`leaving`] lets one person after the other go; [`connection`] closes theirs alone.
 //!
 //! [`web`] puts it all on one port; [`error`] is the envelope of every answer.
 
@@ -26,9 +27,11 @@ mod alive;
 mod asking;
 mod body;
 mod config;
+mod connection;
 mod cursor;
 mod error;
 mod identity;
+mod leaving;
 mod limits;
 mod listening;
 mod order;
@@ -47,6 +50,8 @@ pub use config::Config;
 
 use anyhow::Context as _;
 use asking::Asker;
+use connection::{Doors, Entrance, Peer};
+use leaving::Present;
 use limits::Limits;
 use order::Lanes;
 use proto::{
@@ -61,7 +66,7 @@ use state::{App, Memberships, Shared};
 use std::{future::IntoFuture as _, sync::Arc};
 use token::Secrets;
 use tokio::{net::TcpListener, sync::watch};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 /// The streams that it works with.
 const USED: Streams = Streams::Await(&[streams::USERS, streams::MESSAGES, streams::LEASES_STREAM]);
@@ -71,6 +76,7 @@ const USED: Streams = Streams::Await(&[streams::USERS, streams::MESSAGES, stream
 /// # Errors
 /// When the configuration is wrong, an address is taken, or NATS cannot be reached in time.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    drain_fits(&config)?;
     let secrets = Secrets::new(&config)?;
     let id = config.gateway_id.of_this_life().map_err(anyhow::Error::msg).context("GATEWAY_ID is too long")?;
     let bus = service::connect(&config.common, &id.to_string(), USED).await?;
@@ -80,16 +86,17 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let lease = tokio::spawn(alive::hold_lease(app.clone(), alive::lease(&app).await?));
     alive::follow_queue_status(app.clone()).await?;
 
-    let (router, io) = web::router(&app);
+    let (router, io, doors) = web::router(&app);
     let closing = CancellationToken::new();
     let reads = tokio::spawn(reads::open(&app).await?.serve(app.clone(), closing.clone()));
-    let server = axum::serve(web::mind_the_dead(listener, &app.config), router)
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let server = axum::serve(Entrance::new(listener, &app.config), service)
         .with_graceful_shutdown(closing.clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());
     tracing::info!(addr = %app.config.addr, gateway.id = %app.id, "people can come");
 
     shutdown.cancelled().await;
-    say_goodbye(&app, &io).await;
+    say_goodbye(&app, &doors, &io).await;
     closing.cancel();
     // A request that never ends does not hold up the rest.
     if let Ok(served) = tokio::time::timeout(alive::GOODBYES, server).await {
@@ -100,18 +107,30 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     app.bus.client.drain().await.context("draining NATS")
 }
 
-/// First every session tells the matcher, then the connections close: afterwards sockets must
-/// not be emitted to.
-async fn say_goodbye(app: &Shared, io: &SocketIo) {
+/// From now on only REST is served; people go one after the other. The lease is held until all have gone.
+async fn say_goodbye(app: &Shared, doors: &Doors, io: &SocketIo) {
     app.draining.cancel();
-    app.sessions.close();
-    if tokio::time::timeout(alive::GOODBYES, app.sessions.wait()).await.is_err() {
+    if !app.present.let_go(doors, app.config.drain_spread).await {
         tracing::warn!("the bus is away: some people could not be reported as gone");
     }
+    app.gone.cancel();
     // It waits for everybody's buffers, also for those of somebody who has stopped to read.
     if tokio::time::timeout(alive::GOODBYES, io.close()).await.is_err() {
         tracing::warn!("some connections were cut off");
     }
+}
+
+/// The spread, telling the matcher of the last one, the connections that are left, the requests that are left.
+fn drain_fits(config: &Config) -> anyhow::Result<()> {
+    let (deadline, needed) = (config.common.drain_deadline, config.drain_spread + 3 * alive::GOODBYES);
+    let shown = humantime::format_duration;
+    anyhow::ensure!(
+        needed <= deadline,
+        "DRAIN_SPREAD does not fit into DRAIN_DEADLINE: a drain may take {}, the spread included, and {} is allowed",
+        shown(needed),
+        shown(deadline),
+    );
+    Ok(())
 }
 
 async fn start(config: Config, id: GatewayId, bus: Bus, secrets: Secrets) -> anyhow::Result<Shared> {
@@ -125,8 +144,9 @@ async fn start(config: Config, id: GatewayId, bus: Bus, secrets: Secrets) -> any
         asker,
         lanes: Lanes::default(),
         memberships: Memberships::default(),
-        sessions: TaskTracker::new(),
+        present: Present::default(),
         draining: CancellationToken::new(),
+        gone: CancellationToken::new(),
         resync: watch::Sender::default(),
         queue_status: watch::Sender::default(),
     }))

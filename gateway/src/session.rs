@@ -18,6 +18,7 @@ use serde_json::Value;
 use socketioxide::{SendError, SocketError, extract::SocketRef};
 use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 /// How soon to try again to send what a socket could not take, or the history did not tell.
 pub(crate) const CATCH_UP: Duration = Duration::from_millis(250);
@@ -33,6 +34,8 @@ pub(crate) struct Session {
     pub(crate) app: Shared,
     pub(crate) socket: SocketRef,
     pub(crate) closed: Arc<Closed>,
+    /// Cancelled when the gateway drains and lets this one go.
+    pub(crate) leave: CancellationToken,
     /// Authenticated in the handshake: a current client, which knows all events.
     pub(crate) modern: bool,
     pub(crate) who: Option<Who>,
@@ -83,17 +86,17 @@ impl Who {
 }
 
 impl Session {
-    pub(crate) fn new(app: Shared, socket: SocketRef, closed: Arc<Closed>) -> Self {
+    pub(crate) fn new(app: Shared, socket: SocketRef, closed: Arc<Closed>, leave: CancellationToken) -> Self {
         let pace = app.limits.pace();
-        Self { app, socket, closed, modern: false, who: None, retry_at: None, unsent: VecDeque::new(), pace }
+        Self { app, socket, closed, leave, modern: false, who: None, retry_at: None, unsent: VecDeque::new(), pace }
     }
 
-    /// Handles everything until the socket is gone or the gateway drains.
+    /// Handles everything until the socket is gone, or is let go.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Box<Incoming>>, authenticated: Option<Authenticated>) {
         metrics::gauge!("talk_sockets").increment(1);
         let mut resync = self.app.resync.subscribe();
         let mut status = self.app.queue_status.subscribe();
-        let draining = self.app.draining.clone();
+        let (leave, app, sid) = (self.leave.clone(), self.app.clone(), self.socket.id);
         if let Some(Authenticated { user, last_seq }) = authenticated {
             self.modern = true;
             self.identify(user, last_seq).await;
@@ -106,7 +109,7 @@ impl Session {
             }
             tokio::select! {
                 biased;
-                () = draining.cancelled() => break,
+                () = leave.cancelled() => break,
                 // What the client did before it went comes before its going.
                 Some(incoming) = inbox.recv() => self.handle(*incoming).await,
                 () = self.closed.token.cancelled() => break,
@@ -117,6 +120,7 @@ impl Session {
             }
         }
         self.end().await;
+        app.present.leave(sid);
         metrics::gauge!("talk_sockets").decrement(1);
     }
 

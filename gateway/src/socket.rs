@@ -7,6 +7,7 @@
 
 use crate::{
     error::ApiError,
+    leaving::Here,
     session::{Session, acknowledge},
     state::Shared,
 };
@@ -99,9 +100,6 @@ pub(crate) fn serve(io: &SocketIo, app: &Shared) {
 }
 
 fn authenticate(app: &Shared, auth: Option<Value>) -> Result<Option<Authenticated>, ApiError> {
-    if app.draining.is_cancelled() {
-        return Err(ApiError::Unavailable);
-    }
     let Some(auth) = auth.filter(|auth| auth.get("secret").is_some()) else { return Ok(None) };
     let auth: Auth = serde_json::from_value(auth).map_err(|error| ApiError::bad(error.to_string()))?;
     let user = app.secrets.verify(&auth.secret)?;
@@ -158,6 +156,9 @@ fn start(app: &Shared, socket: SocketRef) {
     if !socket.connected() || prepared.closed.token.is_cancelled() {
         return;
     }
-    let session = Session::new(app.clone(), socket, prepared.closed);
-    app.sessions.spawn(session.run(inbox, prepared.authenticated));
+    let leave = CancellationToken::new();
+    // On the one thread there is, the session begins after it was noted.
+    let session = Session::new(app.clone(), socket.clone(), prepared.closed, leave.clone());
+    let session = tokio::spawn(session.run(inbox, prepared.authenticated));
+    app.present.enter(Here { socket, session, leave });
 }

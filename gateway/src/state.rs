@@ -4,6 +4,7 @@ use crate::{
     asking::{Asker, Pending, unavailable},
     config::Config,
     error::ApiError,
+    leaving::Present,
     limits::Limits,
     order::Lanes,
     token::Secrets,
@@ -22,7 +23,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 /// Shared by everything in the process.
 pub(crate) type Shared = Arc<App>;
@@ -39,10 +40,12 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     pub(crate) lanes: Lanes,
     pub(crate) memberships: Memberships,
-    /// One task a socket.
-    pub(crate) sessions: TaskTracker,
-    /// Cancelled when the sockets have to go.
+    /// Whose sockets are here.
+    pub(crate) present: Present,
+    /// Cancelled when nobody new is let in, and those who are here are let go.
     pub(crate) draining: CancellationToken,
+    /// Cancelled when all have gone.
+    pub(crate) gone: CancellationToken,
     /// Changes when live events may have been missed.
     pub(crate) resync: watch::Sender<Resync>,
     /// How many wait, from the matcher's last tick.
@@ -97,7 +100,7 @@ impl App {
     pub(crate) fn on_gateway(&self) -> OnGateway {
         OnGateway {
             gateway: self.id.clone(),
-            sockets: self.sessions.len() as u64,
+            sockets: self.present.count() as u64,
             in_rooms: self.memberships.count() as u64,
             draining: self.draining.is_cancelled(),
         }

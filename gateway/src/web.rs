@@ -3,6 +3,7 @@
 
 use crate::{
     config::Config,
+    connection::{Doors, Upgrades, asks},
     error::{ApiError, MAX_BODY},
     rest, socket,
     state::Shared,
@@ -13,11 +14,9 @@ use axum::{
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    serve::{Listener, ListenerExt as _},
 };
-use socketioxide::{ParserConfig, SocketIo};
-use std::{net::SocketAddr, path::Path};
-use tokio::net::TcpListener;
+use socketioxide::{ParserConfig, SocketIo, service::SocketIoService};
+use std::{path::Path, sync::Arc};
 use tower_http::{
     cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer},
     services::ServeDir,
@@ -31,8 +30,11 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
-/// Everything that people's clients use.
-pub(crate) fn router(app: &Shared) -> (Router, SocketIo) {
+/// Socket.IO, with the API and the page behind it.
+pub(crate) type Sockets = SocketIoService<Router>;
+
+/// Everything that people's clients use, and what closes their connections.
+pub(crate) fn router(app: &Shared) -> (Router, SocketIo, Doors) {
     let api = page(rest::routes(app.clone()), app.config.web_dir.as_deref());
     let (sockets, io) = SocketIo::builder()
         .ping_interval(app.config.ping_interval)
@@ -46,24 +48,15 @@ pub(crate) fn router(app: &Shared) -> (Router, SocketIo) {
         .with_parser(ParserConfig::common().max_incoming_binary_buf_size(MAX_BODY).max_incoming_binaries(1))
         .build_with_inner_svc(api);
     socket::serve(&io, app);
+    let doors = Doors { upgrades: Arc::default(), sockets: sockets.clone() };
     let router = Router::new()
         // As one service: as a layer it would be made anew for each route, each with sockets of its own.
         .fallback_service(sockets)
+        .layer(middleware::from_fn_with_state((app.clone(), doors.upgrades.clone()), handshake))
         .layer(middleware::from_fn_with_state(app.clone(), known_origin))
         // Outermost, so that errors, polling and preflights have its headers too.
         .layer(cors(&app.config));
-    (router, io)
-}
-
-/// Cuts off whoever does not take what is sent to them for as long as a lost connection may last:
-/// such a socket is otherwise never reported as gone.
-pub(crate) fn mind_the_dead(listener: TcpListener, config: &Config) -> impl Listener<Addr = SocketAddr> {
-    let patience = config.ping_interval + config.ping_timeout;
-    listener.tap_io(move |connection| {
-        if let Err(error) = socket2::SockRef::from(&*connection).set_tcp_user_timeout(Some(patience)) {
-            tracing::debug!(%error, "a connection keeps the system's patience");
-        }
-    })
+    (router, io, doors)
 }
 
 fn page(api: Router, folder: Option<&Path>) -> Router {
@@ -119,4 +112,16 @@ async fn known_origin(State(app): State<Shared>, request: Request, next: Next) -
         Some(origin) if !origins.is_empty() && !origins.contains(origin) => ApiError::ForeignOrigin.into_response(),
         _ => next.run(request).await,
     }
+}
+
+/// A draining gateway lets nobody new in; whoever asks again finds another one.
+async fn handshake(State((app, upgrades)): State<(Shared, Arc<Upgrades>)>, request: Request, next: Next) -> Response {
+    let transport = asks(&request, "transport").filter(|_| request.uri().path().starts_with("/socket.io/"));
+    if transport.is_some() && app.draining.is_cancelled() && asks(&request, "sid").is_none() {
+        return ([(header::CONNECTION, "close")], ApiError::Unavailable).into_response();
+    }
+    if transport == Some("websocket") {
+        upgrades.note(&request);
+    }
+    next.run(request).await
 }

@@ -19,15 +19,20 @@ after(async () => {
   await system?.stop();
 });
 
-/** `body` gets `{ angular, react, modern, client, gateways }`; the functions make people of the three kinds. */
-export function scenario(name, body, { timeout = 60_000 } = {}) {
+/**
+ * `body` gets `{ angular, react, modern, client, gateways, system }`; the functions make people of the three kinds.
+ * All scenarios of a file have the system that the first one starts.
+ */
+export function scenario(name, body, { timeout = 60_000, start = stack } = {}) {
   test(name, { timeout }, async (t) => {
-    running ??= stack();
-    const { gateways } = await running;
+    running ??= start();
+    const system = await running;
+    const { gateways } = system;
     const people = new People(gateways);
     t.after(() => people.goHome(t));
     await body({
       gateways,
+      system,
       client: (kind, options) => people.add(KINDS[kind], options),
       angular: (options) => people.add(AngularClient, options),
       react: (options) => people.add(ReactClient, options),
@@ -44,7 +49,7 @@ class People {
     this.gateways = gateways;
   }
 
-  /** `on` and `rest` are the numbers of the gateways that the socket and the REST calls go to. */
+  /** `on` and `rest` are where the socket and the REST calls go to: the numbers of gateways, or URLs. */
   add(Kind, { on = 0, rest = on, ...options } = {}) {
     const name = `${Kind.kind} ${this.clients.length + 1}`;
     const client = new Kind({ name, socket: this.#gateway(on), rest: this.#gateway(rest), ...options });
@@ -53,13 +58,14 @@ class People {
   }
 
   #gateway(number) {
+    if (typeof number === 'string') return number;
     return this.gateways[number % this.gateways.length];
   }
 
   async goHome(t) {
     for (const { socket } of this.clients) socket?.io.reconnection(false);
     const secrets = this.clients.flatMap((client) => client.secrets);
-    const farewells = await Promise.allSettled(secrets.map((secret) => goodbye(this.gateways[0], secret)));
+    const farewells = await Promise.allSettled(secrets.map((secret) => goodbye(this.gateways.at(-1), secret)));
     for (const { reason } of farewells) if (reason) t.diagnostic(`goodbye: ${reason.message}`);
     for (const client of this.clients) client.close();
   }

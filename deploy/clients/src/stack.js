@@ -18,10 +18,11 @@ const STOPPED_WITHIN = 30_000;
 export async function stack() {
   const urls = process.env.TALK_URLS?.split(',').map((url) => url.trim()).filter(Boolean);
   if (urls?.length) return { gateways: urls, stop: async () => {} };
-  return startRunner();
+  return ownStack();
 }
 
-async function startRunner() {
+/** One that no other test uses, whose processes may be killed: with `health` URLs and `pids` by name. */
+export async function ownStack() {
   const folder = await mkdtemp(join(tmpdir(), 'talk-clients-'));
   const ready = join(folder, 'ready.json');
   const log = await open(join(folder, 'log'), 'w');
@@ -36,7 +37,7 @@ async function startRunner() {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    return { gateways: await gatewaysOf(runner, ready), stop };
+    return { ...(await systemOf(runner, ready)), stop };
   } catch (error) {
     const lines = await readFile(join(folder, 'log'), 'utf8');
     await stop();
@@ -44,15 +45,14 @@ async function startRunner() {
   }
 }
 
-async function gatewaysOf(runner, ready) {
+async function systemOf(runner, ready) {
   const failed = new Promise((_, reject) => {
     runner.once('error', (error) => reject(new Error(`${RUNNER} does not start: ${error.message}`)));
     runner.once('exit', (code) => reject(new Error(`${RUNNER} ended with ${code} before it was ready`)));
   });
   failed.catch(() => {}); // an end later on is not an error of the start
   const read = until(READY_WITHIN, () => readJson(ready), `${RUNNER} is ready`);
-  const { gateways } = await Promise.race([read, failed]);
-  return gateways;
+  return Promise.race([read, failed]);
 }
 
 async function readJson(file) {
