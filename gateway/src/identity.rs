@@ -129,12 +129,8 @@ impl Session {
                 _ => connected = self.connect(None).await,
             }
         }
-        let Connected::As(view) = connected else { return };
-        self.take_up(view.place).await;
-        // Also when the room is over by that, which lets go of the user: the matcher knows this
-        // connection now, until it is told that it is gone.
-        if let Some(who) = &mut self.who {
-            who.epoch = view.epoch;
+        if let Connected::As(view) = connected {
+            self.take_up(view.place).await;
         }
     }
 

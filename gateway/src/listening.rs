@@ -80,7 +80,7 @@ impl Session {
                 None => self.stay(Stay::Waiting { queue, since_ms }),
             },
             Place::Idle => match self.room() {
-                Some(_) => self.ended(EndReason::Gone),
+                Some(_) => self.over(EndReason::Gone),
                 None => self.stay(Stay::Idle),
             },
         }
@@ -179,12 +179,19 @@ impl Session {
         }
     }
 
+    /// The matcher has ended the room, and erased this user with it.
     fn ended(&mut self, reason: EndReason) {
+        self.over(reason);
+        self.let_go();
+    }
+
+    /// Out of the room. Whether the matcher knows this connection is another question.
+    fn over(&mut self, reason: EndReason) {
         self.partner_is(false);
         if self.modern {
             self.emit("room_ended", &Ended { reason });
         }
-        self.let_go();
+        self.stay(Stay::Idle);
     }
 
     async fn message(&mut self, message: Message) {

@@ -49,7 +49,8 @@ pub(crate) struct Session {
 /// The user that a socket speaks for.
 pub(crate) struct Who {
     pub(crate) user: UserId,
-    /// This connection's number at the matcher; 0 when the matcher has let go of the user.
+    /// This connection's number at the matcher; 0 while the matcher does not know it, because it has
+    /// erased the user. In a room or not is what `stay` says.
     pub(crate) epoch: u64,
     pub(crate) events: Subscriber,
     pub(crate) stay: Stay,
