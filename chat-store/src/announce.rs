@@ -17,6 +17,7 @@ pub(crate) async fn announce(bus: &Bus, delivery: &Delivery<RoomCommand>, outcom
     let room = delivery.command.room();
     match outcome {
         Outcome::Stored { message, members } => {
+            tracing::Span::current().record("message.id", tracing::field::display(message.id));
             tracing::debug!(room.id = %message.room_id, user.id = %message.author, message.id = %message.id, "stored");
             let live = Live::Message(message.clone());
             bus.report(room, stored(message)).await;

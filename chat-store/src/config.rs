@@ -43,4 +43,8 @@ impl ServiceConfig for Config {
     fn common(&self) -> &Common {
         &self.common
     }
+
+    fn instance(&self) -> String {
+        self.chat_store_id.to_string()
+    }
 }

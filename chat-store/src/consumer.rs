@@ -12,6 +12,7 @@ use crate::{
     partition::{ApplyError, Outcome, Partition},
     pulse::{self, Pulse},
     retry::{APPLY_TIMEOUT, delays, failed, holding},
+    spans,
 };
 use anyhow::{Context as _, bail};
 use async_nats::jetstream;
@@ -21,6 +22,7 @@ use proto::{
 };
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 /// How long to wait before a consumer that failed starts over.
 const RESTART: Duration = Duration::from_millis(250);
@@ -92,10 +94,14 @@ impl Consumer {
             self.catch_up(below, &batch).await?;
         }
         let again = old || marks.iter().any(|mark| mark.attempt > 1);
-        let outcomes = self.apply(&batch, again, &batch).await?;
-        for (delivery, outcome) in batch.iter().zip(&outcomes) {
-            announce(&self.bus, delivery, outcome).await?;
-            self.finish(delivery, outcome).await?;
+        let spans = spans::of_commands(&batch);
+        let outcomes = self.apply(&batch, again, &batch, &spans).await?;
+        for ((delivery, outcome), span) in batch.iter().zip(&outcomes).zip(spans) {
+            let telling = async {
+                announce(&self.bus, delivery, outcome).await?;
+                self.finish(delivery, outcome).await
+            };
+            telling.instrument(span).await?;
         }
         metrics::histogram!(numbers::BATCH_SIZE).record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
         metrics::histogram!(numbers::STORE_SECONDS).record(started.elapsed());
@@ -109,7 +115,10 @@ impl Consumer {
         for message in messages {
             match Delivery::decode(message) {
                 Ok(delivery) => batch.push(delivery),
-                Err((message, reason)) => bury(&self.bus, &message, &reason.to_string()).await?,
+                Err((message, reason)) => {
+                    let span = spans::of_command(&message);
+                    bury(&self.bus, &message, &reason.to_string()).instrument(span).await?;
+                }
             }
         }
         Ok(batch)
@@ -127,9 +136,10 @@ impl Consumer {
                 return Ok(());
             }
             tracing::info!(partition = self.number, commands = batch.len(), "catching up with an earlier consumer");
-            let outcomes = self.apply(&batch, true, held).await?;
-            for (delivery, outcome) in batch.iter().zip(&outcomes) {
-                announce(&self.bus, delivery, outcome).await?;
+            let spans = spans::of_commands(&batch);
+            let outcomes = self.apply(&batch, true, held, &spans).await?;
+            for ((delivery, outcome), span) in batch.iter().zip(&outcomes).zip(spans) {
+                announce(&self.bus, delivery, outcome).instrument(span).await?;
             }
         }
     }
@@ -140,17 +150,20 @@ impl Consumer {
         batch: &[Delivery<RoomCommand>],
         mut again: bool,
         held: &[Delivery<RoomCommand>],
+        spans: &[Span],
     ) -> anyhow::Result<Vec<Outcome>> {
+        let storing = spans::of_storing(spans);
+        let span = storing.first().cloned().unwrap_or_else(Span::none);
         let asked: Vec<Asked<'_>> = batch.iter().map(|d| Asked { sequence: d.sequence, command: &d.command }).collect();
         let mut tries = 0;
         let mut delays = delays();
         loop {
-            let error = match holding(held, self.try_once(&asked, again)).await {
+            let error = match holding(held, self.try_once(&asked, again)).instrument(span.clone()).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(error) => error,
             };
             (tries, again) = (tries + 1, true);
-            failed(self.number, tries, &error);
+            span.in_scope(|| failed(self.number, tries, &error));
             self.partition.forget();
             let pause = holding(held, tokio::time::sleep(delays.next().unwrap_or(RESTART)));
             if self.shutdown.run_until_cancelled(pause).await.is_none() {

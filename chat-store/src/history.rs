@@ -12,6 +12,7 @@ use proto::{
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// Questions that are worked on at once.
 const AT_ONCE: usize = 32;
@@ -40,7 +41,11 @@ impl Reader {
     /// Answers until the shutdown.
     pub(crate) async fn run(self, store: Store, shutdown: CancellationToken) {
         let questions = self.endpoint.take_until(shutdown.cancelled_owned());
-        questions.for_each_concurrent(AT_ONCE, |question| answer(&store, question)).await;
+        let answering = |question: Request| {
+            let span = micro::span(&question);
+            answer(&store, question).instrument(span)
+        };
+        questions.for_each_concurrent(AT_ONCE, answering).await;
         if let Err(error) = self.service.stop().await {
             tracing::debug!(%error, "the service was gone already");
         }

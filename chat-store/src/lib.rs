@@ -10,6 +10,7 @@
 //!   ▼ announce    both members on talk.live.*, then the answer to whoever asked
 //!   ▼ consumer    the acknowledgement; before it, whatever fails is tried again
 //! talk.read.history.<room> ─▶ history ─▶ store
+//! each command is a span (`spans`) in the trace of whoever asked
 //! every minute               sweep   ─▶ store: the backstop of the erasure
 //! ```
 //!
@@ -33,6 +34,7 @@ mod retry;
 mod rooms;
 mod schema;
 mod sequence;
+mod spans;
 pub mod store;
 mod sweep;
 

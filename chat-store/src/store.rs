@@ -15,7 +15,11 @@ use mongodb::{
 };
 use proto::{Message, MessageId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, SystemTime};
+use std::{
+    future::IntoFuture as _,
+    time::{Duration, SystemTime},
+};
+use tracing::{Instrument as _, debug_span};
 
 /// How long to look for a usable MongoDB server before an operation fails and is tried again.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
@@ -147,8 +151,16 @@ impl Store {
         }
         let expires_at = DateTime::from_system_time(SystemTime::now() + self.ttl);
         let rows = messages.iter().map(|message| Stored { message, expires_at });
-        let inserted = self.messages.clone_with_type::<Stored<'_>>().insert_many(rows).ordered(true).await;
-        inserted.map(drop).map_err(why_not_inserted)
+        let span = debug_span!(
+            "insert",
+            otel.kind = "client",
+            db.system.name = "mongodb",
+            db.collection.name = "messages",
+            db.operation.batch.size = messages.len(),
+        );
+        let messages = self.messages.clone_with_type::<Stored<'_>>();
+        let inserting = messages.insert_many(rows).ordered(true).into_future();
+        inserting.instrument(span).await.map(drop).map_err(why_not_inserted)
     }
 
     /// Those of the messages that exist, as the primary has them.

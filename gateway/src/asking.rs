@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 /// How soon to publish again what the bus did not take.
 const RETRY: Duration = Duration::from_millis(500);
@@ -68,13 +69,14 @@ impl Asker {
         let stored = self.bus.command(id, command, Some(&reply_to)).await.map_err(unavailable)?;
         // The answer says all; only that the stream did not take it has to be heard at once.
         let waiting = self.waiting.clone();
-        tokio::spawn(async move {
+        let taken = async move {
             if let Err(error) = stored.await
                 && lock(&waiting).remove(&id).is_some()
             {
                 tracing::warn!(%error, "the bus did not take a command");
             }
-        });
+        };
+        tokio::spawn(taken.in_current_span());
         Ok(pending)
     }
 

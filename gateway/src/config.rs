@@ -75,6 +75,10 @@ impl ServiceConfig for Config {
     fn common(&self) -> &Common {
         &self.common
     }
+
+    fn instance(&self) -> String {
+        self.gateway_id.to_string()
+    }
 }
 
 /// Origins that may use the gateway; none for any.

@@ -1,5 +1,6 @@
 //! What can go wrong for a client, and the envelope that every answer has.
 
+use crate::spans;
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -151,6 +152,7 @@ impl IntoResponse for ApiError {
     // Status and headers say what `code` and `retry_after_ms` say in an acknowledgement.
     fn into_response(self) -> Response {
         metrics::counter!("talk_rejected_total", "reason" => self.code()).increment(1);
+        spans::note_refusal(self.code());
         let (status, retry_after) = (self.status(), self.retry_after());
         let envelope = Envelope { code: None, retry_after_ms: None, ..Envelope::<()>::of(Err(self)) };
         let mut response = (status, Json(envelope)).into_response();

@@ -19,7 +19,7 @@
 //!    operators who is here.
 //! 6. At SIGTERM [`leaving`] lets one person after the other go; [`connection`] closes theirs alone.
 //!
-//! [`web`] puts it all on one port; [`error`] is the envelope of every answer.
+//! [`web`] puts it all on one port; [`error`] is the envelope of every answer; [`spans`] is where traces begin and end.
 
 #![expect(rustdoc::private_intra_doc_links, reason = "the page is for people who work on it")]
 
@@ -41,6 +41,7 @@ mod rest;
 mod resuming;
 mod session;
 mod socket;
+mod spans;
 mod state;
 mod talking;
 mod token;

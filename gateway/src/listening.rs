@@ -195,6 +195,7 @@ impl Session {
     }
 
     async fn message(&mut self, message: Message) {
+        tracing::Span::current().record("message.id", tracing::field::display(message.id));
         let Some(room) = self.room() else { return };
         match room.cursor.next(message.seq) {
             Next::Skip => {}

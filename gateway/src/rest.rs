@@ -4,12 +4,14 @@
 use crate::{
     body::{Body, Raw, read},
     error::{ApiError, Envelope},
+    spans,
     state::{Draft, Shared},
 };
 use axum::{
     Json, Router,
     extract::State,
     http::StatusCode,
+    middleware,
     routing::{get, post},
 };
 use proto::{Message, Queue, UserId};
@@ -27,6 +29,7 @@ pub(crate) fn routes(app: Shared) -> Router {
         .route("/messages", post(send_message))
         .route("/likes", post(like_message))
         .route("/typing", post(typing))
+        .route_layer(middleware::from_fn(spans::request))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .with_state(app)
 }
@@ -75,6 +78,7 @@ async fn queue(State(app): State<Shared>, Raw(body): Raw) -> Answer<Queued> {
     }
     let QueueBody { secret, queue_type } = read(&body)?;
     let user = app.secrets.verify(&secret)?;
+    spans::note_user(user);
     app.limits.act(user)?;
     app.queue(user, queue_type, app.config.settle).await?;
     Ok(good(Queued::Sentence(format!("You wait in the {queue_type} queue."))))
@@ -82,6 +86,7 @@ async fn queue(State(app): State<Shared>, Raw(body): Raw) -> Answer<Queued> {
 
 async fn queue_newcomer(app: &Shared) -> Answer<Queued> {
     let id = UserId::new();
+    spans::note_user(id);
     let secret = app.secrets.sign(id)?;
     app.queue(id, Queue::Talk, app.config.settle).await?;
     Ok(good(Queued::NewUser { id, secret }))
@@ -159,6 +164,7 @@ async fn typing(State(app): State<Shared>, Body(body): Body<TypingBody>) -> Crea
 /// Whose secret it is, counted against the limit. A user id beside it has to fit.
 fn verify(app: &Shared, secret: &str, claimed: Option<UserId>) -> Result<UserId, ApiError> {
     let user = app.secrets.verify(secret)?;
+    spans::note_user(user);
     if claimed.is_some_and(|claimed| claimed != user) {
         return Err(ApiError::UnknownSecret);
     }

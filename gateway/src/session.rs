@@ -8,6 +8,7 @@ use crate::{
     error::{ApiError, Envelope},
     limits::Pace,
     socket::{Authenticated, Closed, Incoming},
+    spans,
     state::Shared,
 };
 use async_nats::Subscriber;
@@ -19,6 +20,7 @@ use socketioxide::{SendError, SocketError, extract::SocketRef};
 use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// How soon to try again to send what a socket could not take, or the history did not tell.
 pub(crate) const CATCH_UP: Duration = Duration::from_millis(250);
@@ -112,9 +114,15 @@ impl Session {
                 biased;
                 () = leave.cancelled() => break,
                 // What the client did before it went comes before its going.
-                Some(incoming) = inbox.recv() => self.handle(*incoming).await,
+                Some(incoming) = inbox.recv() => {
+                    let span = self.span_of(&incoming.event);
+                    self.handle(*incoming).instrument(span).await;
+                }
                 () = self.closed.token.cancelled() => break,
-                event = next_event(&mut self.who) => self.hear(&event).await,
+                event = next_event(&mut self.who) => {
+                    let span = spans::told(self.who.as_ref(), &event);
+                    self.hear(&event).instrument(span).await;
+                }
                 Ok(()) = resync.changed() => { let why = *resync.borrow_and_update(); self.look_again(why).await }
                 Ok(()) = status.changed(), if waiting => { let now = *status.borrow_and_update(); self.tell_status(now) }
                 () = until(self.retry_at) => self.send_the_rest().await,
@@ -162,6 +170,7 @@ impl Session {
 
     /// Emits an event now or not at all.
     pub(crate) fn try_emit<T: Serialize + ?Sized>(&self, event: &'static str, payload: &T) -> bool {
+        let _emitting = tracing::debug_span!("emit", socket.event = event).entered();
         match self.socket.emit(event, payload) {
             Ok(()) => true,
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
@@ -205,6 +214,7 @@ impl Session {
 pub(crate) fn acknowledge<T: Serialize>(ack: socketioxide::extract::AckSender, result: Result<T, ApiError>) {
     if let Err(error) = &result {
         metrics::counter!("talk_rejected_total", "reason" => error.code()).increment(1);
+        spans::note_refusal(error.code());
     }
     if let Err(error) = ack.send(&Envelope::of(result)) {
         tracing::debug!(%error, "an acknowledgement was not sent; the client's time-out tells it");

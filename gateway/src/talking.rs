@@ -10,6 +10,7 @@ use crate::{
 use proto::{Place, Queue, UserCommand, UserId, UserView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use tracing::Instrument as _;
 
 #[derive(Deserialize)]
 struct RequestQueue {
@@ -85,7 +86,7 @@ impl Session {
         match started {
             Ok(message) => {
                 let ack = incoming.ack;
-                tokio::spawn(async move { acknowledge(ack, message.result().await) });
+                tokio::spawn(async move { acknowledge(ack, message.result().await) }.in_current_span());
             }
             Err(error) => self.answer::<()>(incoming, Err(error)),
         }

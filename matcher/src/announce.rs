@@ -32,6 +32,8 @@ impl Matcher {
         Ok(self.rooms.mark_announced(&rooms, now_ms()).await?)
     }
 
+    // A trace of its own: a match has two causes, and neither command is under way any more.
+    #[tracing::instrument(name = "match", level = "debug", parent = None, skip_all, fields(room.id = %room.id))]
     async fn announce_room(&self, room: &Room) -> Result<(), BusError> {
         let members = room.members.each_ref().map(|member| MatchedMember {
             user: member.user,

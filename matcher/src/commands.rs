@@ -8,7 +8,7 @@ use futures_util::{FutureExt as _, StreamExt as _, future::join_all};
 use proto::{
     Refusal, Reply, UserCommand, UserId, UserView,
     bus::{BusError, Delivery, bury, now_ms},
-    streams, subjects,
+    context, streams, subjects,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -90,6 +90,7 @@ async fn work(matcher: Arc<Matcher>, mut messages: mpsc::Receiver<Message>) {
             bus.subject = %message.subject,
             user.id = subjects::last_id::<UserId>(&message.subject).map(tracing::field::display),
         );
+        context::follow(&span, message.headers.as_ref());
         async {
             if let Err(error) = handle(&matcher, message).await {
                 tracing::warn!("a command will be delivered again: {error}");

@@ -61,6 +61,10 @@ impl ServiceConfig for Config {
     fn common(&self) -> &Common {
         &self.common
     }
+
+    fn instance(&self) -> String {
+        self.matcher_id.to_string()
+    }
 }
 
 /// Milliseconds, as MongoDB and the bus count them.

@@ -14,6 +14,7 @@ use proto::{
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 /// How many questions are answered beside each other.
 const IN_FLIGHT: usize = 64;
@@ -39,7 +40,11 @@ async fn endpoint(service: &Service, name: &str, subject: &str) -> anyhow::Resul
 
 async fn answer_all(matcher: &Matcher, questions: Endpoint, in_flight: usize, shutdown: &CancellationToken) {
     let questions = questions.take_until(shutdown.cancelled());
-    questions.for_each_concurrent(in_flight, |question| answer(matcher, question)).await;
+    let answering = |question: Request| {
+        let span = micro::span(&question);
+        answer(matcher, question).instrument(span)
+    };
+    questions.for_each_concurrent(in_flight, answering).await;
 }
 
 async fn answer(matcher: &Matcher, question: Request) {

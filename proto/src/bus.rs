@@ -2,18 +2,20 @@
 
 use crate::{
     commands::{Command, Reply, VERSION},
+    context,
     events::Live,
     ids::{CommandId, RoomId, UserId},
     operators::{Happened, RoomEvent},
     subjects,
 };
 use async_nats::{
-    Client, HeaderMap, Subject,
+    Client, Request, Subject,
     jetstream::{self, AckKind, context::PublishAckFuture},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tracing::Instrument as _;
 
 /// Names where the answer to a command goes. JetStream takes NATS' own reply for itself.
 const REPLY_TO: &str = "Talk-Reply-To";
@@ -102,15 +104,21 @@ impl Bus {
         reply_to: Option<&Subject>,
     ) -> Result<PublishAckFuture, BusError> {
         let subject = command.subject();
-        let mut message =
-            jetstream::message::PublishMessage::build().message_id(id.to_string()).payload(encode(command));
-        if let Some(reply_to) = reply_to {
-            message = message.header(REPLY_TO, reply_to.as_str());
+        let span = tracing::debug_span!("publish", otel.kind = "producer", bus.subject = %subject);
+        async {
+            let mut message = jetstream::message::PublishMessage::build().payload(encode(command));
+            if let Some(headers) = context::headers() {
+                message = message.headers(headers);
+            }
+            message = message.message_id(id.to_string());
+            if let Some(reply_to) = reply_to {
+                message = message.header(REPLY_TO, reply_to.as_str());
+            }
+            let sent = self.js.send_publish(subject.clone(), message).await;
+            sent.map_err(|error| BusError::Publish { subject, source: error.into() })
         }
-        self.js
-            .send_publish(subject.clone(), message)
-            .await
-            .map_err(|error| BusError::Publish { subject, source: error.into() })
+        .instrument(span)
+        .await
     }
 
     /// Tells one user something, now or never.
@@ -138,10 +146,11 @@ impl Bus {
         if !self.connected() {
             return Err(BusError::Away);
         }
-        self.client
-            .publish(subject.clone(), json(payload))
-            .await
-            .map_err(|error| BusError::Publish { subject, source: error.into() })
+        let sent = match context::headers() {
+            Some(headers) => self.client.publish_with_headers(subject.clone(), headers, json(payload)).await,
+            None => self.client.publish(subject.clone(), json(payload)).await,
+        };
+        sent.map_err(|error| BusError::Publish { subject, source: error.into() })
     }
 
     /// Asks a service and waits for its answer, 5 s at most.
@@ -157,8 +166,9 @@ impl Bus {
         if !self.connected() {
             return Err(BusError::Away);
         }
+        let asked = Request { payload: Some(json(question)), headers: context::headers(), ..Request::default() };
         // The client's own time-out begins only when the question is on its way.
-        let asking = tokio::time::timeout(PATIENCE, self.client.request(subject.clone(), json(question)));
+        let asking = tokio::time::timeout(PATIENCE, self.client.send_request(subject.clone(), asked));
         let answer = asking.await.map_err(|e| fail(e.into()))?.map_err(|e| fail(e.into()))?;
         serde_json::from_slice(&answer.payload).map_err(|e| fail(e.into()))
     }
@@ -279,7 +289,7 @@ pub async fn bury(bus: &Bus, message: &jetstream::Message, reason: &str) -> Resu
     let fail = |source| BusError::Publish { subject: subject.clone(), source };
     // Without the answer's address, whose client is long gone, and without the id, so that a
     // replay is not taken for a duplicate.
-    let mut headers = HeaderMap::new();
+    let mut headers = context::headers().unwrap_or_default();
     headers.insert(REASON, reason);
     bus.js
         .publish_with_headers(subject.clone(), headers, message.payload.clone())

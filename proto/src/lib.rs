@@ -23,20 +23,24 @@
 //! - [`bus`]: publishing, decoding, replying, dead letters.
 //! - [`lease`]: keys with a time to live, which say who lives and who ticks.
 //! - [`connection`]: where NATS is, and as whom a process signs in.
-//! - [`service`] and [`health`]: configuration, telemetry, signals and the health port.
+//! - [`service`] and [`health`]: configuration, log, signals and the health port.
+//! - [`traces`] and [`context`]: where spans go, and which trace a message belongs to.
 
 pub mod bus;
 pub mod commands;
 pub mod connection;
+pub mod context;
 pub mod events;
 pub mod health;
 pub mod ids;
 pub mod lease;
+mod log;
 pub mod micro;
 pub mod operators;
 pub mod service;
 pub mod streams;
 pub mod subjects;
+pub mod traces;
 
 pub use commands::{Command, Place, Queue, Refusal, Reply, RoomCommand, RoomView, UserCommand, UserView};
 pub use events::{Live, Message};

@@ -1,14 +1,26 @@
 //! What every service process does: configuration, telemetry, the connection to NATS, signals,
 //! and an exit code.
 
-use crate::{bus::Bus, connection::Connection, streams};
+use crate::{
+    bus::Bus,
+    connection::Connection,
+    log, streams,
+    traces::{Traces, TracesConfig},
+};
 use anyhow::Context as _;
 use async_nats::Event;
-use clap::{Args, Parser, ValueEnum};
-use std::{ffi::OsString, future::Future, io::IsTerminal as _, net::SocketAddr, process::ExitCode, time::Duration};
+use clap::{Args, Parser};
+use std::{
+    ffi::OsString,
+    future::Future,
+    net::SocketAddr,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
+
+pub use crate::log::LogFormat;
 
 /// What all services are told.
 #[derive(Args, Clone, Debug)]
@@ -31,15 +43,9 @@ pub struct Common {
     /// How long the work in flight may take after SIGTERM; then the exit is a failure.
     #[arg(long, env = "DRAIN_DEADLINE", default_value = "20s", value_parser = humantime::parse_duration)]
     pub drain_deadline: Duration,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
+    /// Where traces go.
+    #[command(flatten)]
+    pub traces: TracesConfig,
 }
 
 /// The configuration of a service.
@@ -49,6 +55,9 @@ pub trait ServiceConfig: Parser {
 
     /// What all services are told.
     fn common(&self) -> &Common;
+
+    /// What operators know this process by.
+    fn instance(&self) -> String;
 }
 
 /// Runs a service: reads its configuration, starts telemetry, runs it until SIGTERM or SIGINT
@@ -60,27 +69,53 @@ where
     Fut: Future<Output = anyhow::Result<()>>,
 {
     let config = C::parse_from(args);
-    start_log(config.common());
-    let deadline = config.common().drain_deadline;
-    let mut runtime = match C::ONE_THREAD {
-        true => tokio::runtime::Builder::new_current_thread(),
-        false => tokio::runtime::Builder::new_multi_thread(),
-    };
-    let result = runtime
-        .enable_all()
-        .build()
-        .context("starting the runtime")
-        .and_then(|runtime| runtime.block_on(until_signal(config, run, deadline)));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match start_telemetry(&config) {
+        Ok(traces) => run_to_the_end(config, run, traces.as_ref()),
         Err(error) => {
-            tracing::error!("stopped: {error:#}");
+            // There is no log yet.
+            eprintln!("cannot start: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn until_signal<C, F, Fut>(config: C, run: F, deadline: Duration) -> anyhow::Result<()>
+fn start_telemetry<C: ServiceConfig>(config: &C) -> anyhow::Result<Option<Traces>> {
+    let common = config.common();
+    let service = common.traces.service_name.clone().unwrap_or_else(|| C::command().get_name().to_owned());
+    let instance = config.instance();
+    let traces = Traces::open(&common.traces, &service, &instance)?;
+    log::start(common, log::Name { service, instance }, traces.as_ref());
+    Ok(traces)
+}
+
+fn run_to_the_end<C, F, Fut>(config: C, run: F, traces: Option<&Traces>) -> ExitCode
+where
+    C: ServiceConfig,
+    F: FnOnce(C, CancellationToken) -> Fut,
+    Fut: Future<Output = anyhow::Result<()>>,
+{
+    let deadline = config.common().drain_deadline;
+    let mut runtime = match C::ONE_THREAD {
+        true => tokio::runtime::Builder::new_current_thread(),
+        false => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let mut end = None;
+    let result = runtime
+        .enable_all()
+        .build()
+        .context("starting the runtime")
+        .and_then(|runtime| runtime.block_on(until_signal(config, run, deadline, &mut end)));
+    if let Err(error) = &result {
+        tracing::error!("stopped: {error:#}");
+    }
+    if let Some(traces) = traces {
+        traces.close(end.map_or(deadline, |end: Instant| end.saturating_duration_since(Instant::now())));
+    }
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// `end` is when everything has to be over, once a signal has come.
+async fn until_signal<C, F, Fut>(config: C, run: F, deadline: Duration, end: &mut Option<Instant>) -> anyhow::Result<()>
 where
     F: FnOnce(C, CancellationToken) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,
@@ -95,20 +130,10 @@ where
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    *end = Some(Instant::now() + deadline);
     tracing::info!("draining");
     shutdown.cancel();
     tokio::time::timeout(deadline, service).await.context("the drain took longer than DRAIN_DEADLINE")?
-}
-
-fn start_log(common: &Common) {
-    let filter = EnvFilter::try_new(&common.log).unwrap_or_else(|_| EnvFilter::new("info"));
-    let color = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color);
-    // A second start in one process keeps the first one's log.
-    let _already_started = match common.log_format {
-        LogFormat::Text => log.try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
 }
 
 /// What becomes of the streams at the start. They have one owner, the matcher; nobody else is allowed to make them.

@@ -1,9 +1,12 @@
 //! The promises, end to end: real servers, every service a process of its own, and people with
 //! sockets.
 
+mod collector;
 mod conversation;
 mod input;
+mod logs;
 mod matching;
 mod operators;
 mod secured;
 mod support;
+mod traces;
