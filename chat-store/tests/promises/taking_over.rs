@@ -1,9 +1,12 @@
 //! A partition changes hands, with commands that its last consumer did not acknowledge.
 
 use crate::world::{World, dense, message, nonces, ok};
-use async_nats::jetstream::{self, AckKind};
+use async_nats::{
+    datetime,
+    jetstream::{self, AckKind},
+};
 use futures_util::StreamExt as _;
-use proto::{Message, streams, subjects};
+use proto::{Message, Refusal, Reply, streams, subjects};
 use std::time::Duration;
 
 /// Takes commands of a partition as a chat-store does, which then hangs.
@@ -93,4 +96,25 @@ async fn a_chat_store_that_stops_hands_its_partitions_over_at_once() {
     assert_ne!(pinned(&world, partition).await, before);
     world.say(room, room.members[0], "2").await;
     assert_eq!(nonces(&world.stored(room).await), ["1", "2"]);
+}
+
+/// As a NATS node does that led, stood still and wakes up: nothing is missing in the count of deliveries.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_command_is_not_applied_by_what_is_remembered_of_its_room() {
+    let world = World::new().await;
+    let room = world.room().await;
+    let _replica = world.start(&[]);
+    world.say(room, room.members[0], "1").await;
+    let stream = world.bus.js.get_stream(streams::MESSAGES).await.expect("the stream");
+    let until = datetime::add_std_duration(datetime::now(), Duration::from_secs(2)).expect("a time");
+    let consumer = streams::partition_consumer_name(subjects::partition(room.id));
+    stream.pause_consumer(&consumer, until).await.expect("paused");
+    let old = world.asking::<Message>(&message(room, room.members[0], "2")).await;
+
+    // The room is over, and another chat-store has erased it.
+    world.close(room).await;
+    world.erased_by_another(room).await;
+
+    assert_eq!(old.await, Reply::Refused(Refusal::NotInRoom));
+    assert!(world.stored(room).await.is_empty());
 }

@@ -84,6 +84,11 @@ impl World {
         self.rooms().update_one(which, doc! {"$set": {"open": false}}).await.expect("closed");
     }
 
+    pub(crate) async fn erased_by_another(&self, room: Room) {
+        let which = doc! {"room_id": room.id.to_string()};
+        self.database.collection::<Message>("messages").delete_many(which).await.expect("erased");
+    }
+
     fn rooms(&self) -> Collection<Document> {
         self.database.collection("rooms")
     }
