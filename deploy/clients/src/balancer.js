@@ -9,7 +9,7 @@ export class Balancer {
   #server = net.createServer((client) => this.#pass(client));
   #open = new Set();
 
-  /** `gateways` are `{ url, health }`, the first one first. */
+  /** `gateways` are `{ url, health }`, the first one first; without `health` one counts as ready. */
   constructor(gateways) {
     this.#gateways = [...gateways];
   }
@@ -21,8 +21,18 @@ export class Balancer {
     return `http://127.0.0.1:${this.#server.address().port}`;
   }
 
+  /** Everybody's network breaks, without a word of any protocol; whoever comes back is at the next gateway. */
+  moves() {
+    this.#gateways.shift();
+    this.#cut();
+  }
+
   close() {
     this.#server.close();
+    this.#cut();
+  }
+
+  #cut() {
     for (const socket of this.#open) socket.destroy();
   }
 
@@ -44,7 +54,7 @@ export class Balancer {
   async #ready() {
     while (this.#gateways.length > 0) {
       const [first] = this.#gateways;
-      if (await isReady(first.health)) return first.url;
+      if (!first.health || (await isReady(first.health))) return first.url;
       if (this.#gateways[0] === first) this.#gateways.shift();
     }
     return undefined;
@@ -58,5 +68,15 @@ export async function isReady(health) {
     return answer.status === 200;
   } catch {
     return false; // it is not there
+  }
+}
+
+/** Runs `body` with the URL of a balancer, and the balancer. */
+export async function balanced(gateways, body) {
+  const balancer = new Balancer(gateways);
+  try {
+    await body(await balancer.listens(), balancer);
+  } finally {
+    balancer.close();
   }
 }

@@ -17,6 +17,8 @@ export class Client {
     /** Every secret this client ever had, newest last: whoever tidies up needs them. */
     this.secrets = [];
     this.userIds = [];
+    /** Which of the messages it heard had come on an earlier connection. */
+    this.toldAgain = [];
   }
 
   get secret() {

@@ -21,12 +21,15 @@ export async function stack() {
   return ownStack();
 }
 
-/** One that no other test uses, whose processes may be killed: with `health` URLs and `pids` by name. */
-export async function ownStack() {
+/**
+ * One that no other test uses, whose processes may be killed: with `health` URLs and `pids` by name. What was killed is
+ * started again, with a pid that is not told.
+ */
+export async function ownStack(gateways = 2) {
   const folder = await mkdtemp(join(tmpdir(), 'talk-clients-'));
   const ready = join(folder, 'ready.json');
   const log = await open(join(folder, 'log'), 'w');
-  const args = ['--no-page', '--gateways', '2', '--chat-stores', '3', '--port', '0', '--ready-file', ready];
+  const args = ['--no-page', '--gateways', String(gateways), '--chat-stores', '3', '--port', '0', '--ready-file', ready];
   const runner = spawn(RUNNER, args, { stdio: ['ignore', log.fd, log.fd] });
   const stop = async () => {
     if (runner.exitCode === null && runner.signalCode === null) {

@@ -29,6 +29,20 @@ export async function tells(speaker, listener, content) {
   return stored;
 }
 
+/**
+ * What an old client got on a connection that began at `back`: `missed` in the end, nothing twice. It does not say what
+ * it has seen, so that some may come before that it had.
+ */
+export async function caughtUp(client, back, missed) {
+  await client.inbox.next('send_message_to_client', { after: back, where: ({ nonce }) => nonce === missed.at(-1).nonce });
+  const all = client.inbox.all('send_message_to_client');
+  const got = all.filter(({ index }) => index > back.index);
+  const nonces = got.map(({ args }) => args[0].nonce);
+  assert.deepEqual(nonces.slice(-missed.length), missed.map(({ nonce }) => nonce), `${client.name} got what it missed`);
+  assert.equal(new Set(nonces).size, nonces.length, `${client.name} got nothing twice`);
+  client.toldAgain.push(...got.slice(0, -missed.length).map((entry) => all.indexOf(entry)));
+}
+
 /** A few words both ways; nobody hears themselves, nobody hears anything twice. */
 export async function talk(first, second) {
   const before = [first, second].map(({ inbox }) => inbox.count('send_message_to_client'));

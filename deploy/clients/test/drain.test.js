@@ -2,30 +2,22 @@
 
 import assert from 'node:assert/strict';
 
-import { Balancer, isReady } from '../src/balancer.js';
+import { balanced, isReady } from '../src/balancer.js';
 import { until } from '../src/deadline.js';
 import { POLLING, UPGRADE, WEBSOCKET } from '../src/libraries.js';
 import { scenario } from '../src/scenario.js';
 import * as shapes from '../src/shapes.js';
 import { ownStack } from '../src/stack.js';
-import { meet, talk } from '../src/together.js';
+import { caughtUp, meet, talk } from '../src/together.js';
 
 const GRACE = 5_000;
 const WAYS = { polling: POLLING, upgrade: UPGRADE, websocket: WEBSOCKET };
-const options = { timeout: 120_000, start: ownStack };
+// One of them goes in each scenario.
+const options = { timeout: 120_000, start: () => ownStack(3) };
 
 const health = ({ system }, number) => system.health[`gateway-${number}`];
-const gateway = (people, number) => ({ url: people.gateways[number - 1], health: health(people, number) });
-
-/** Runs `body` with the URL of a balancer that uses the gateways in this order, one after the other. */
-async function balanced(people, order, body) {
-  const balancer = new Balancer(order.map((number) => gateway(people, number)));
-  try {
-    await body(await balancer.listens());
-  } finally {
-    balancer.close();
-  }
-}
+const gateways = (people, ...numbers) =>
+  numbers.map((number) => ({ url: people.gateways[number - 1], health: health(people, number) }));
 
 /** `people` of this kind in conversations with partners at a gateway that stays, one for each way to travel. */
 async function converse({ client, modern }, kind, url, partnersAt, ways = Object.keys(WAYS)) {
@@ -44,7 +36,7 @@ const told = (partner, seen) =>
   partner.inbox.entries.filter(({ name, index }) => /^user_/.test(name) && index > seen.index).map(({ name }) => name);
 
 scenario('everybody on a drained gateway is let go one after the other and nobody’s partner notices', async (people) => {
-  await balanced(people, [1, 2], async (url) => {
+  await balanced(gateways(people, 1, 2), async (url) => {
     const pairs = [];
     for (const kind of ['Angular', 'React', 'Modern']) pairs.push(...(await converse(people, kind, url, 1)));
     const ready = until(2_000, async () => !(await isReady(health(people, 1))), '/readyz is red');
@@ -73,12 +65,42 @@ scenario('everybody on a drained gateway is let go one after the other and nobod
 }, options);
 
 scenario('a drained client that says nothing afterwards is missed after 5 s, and not before', async (people) => {
-  await until(20_000, () => isReady(health(people, 1)), 'gateway-1 is back');
-  await balanced(people, [2, 1], async (url) => {
-    const [{ leaver, partner, before, seen }] = await converse(people, 'Angular', url, 0, ['upgrade']);
+  await balanced(gateways(people, 2, 3), async (url) => {
+    const [{ leaver, partner, before, seen }] = await converse(people, 'Angular', url, 2, ['upgrade']);
     process.kill(people.system.pids['gateway-2'], 'SIGTERM');
     const lost = await leaver.inbox.next('disconnect', { after: before, ms: 10_000 });
     const { at } = await partner.inbox.next('user_disconnected', { after: seen, ms: 15_000 });
     assert.ok(at - lost.at > GRACE - 500, `told after ${Math.round(at - lost.at)} ms`);
   });
 }, options);
+
+scenario('a killed gateway costs nobody the conversation, nor what was said meanwhile', async (people) => {
+  for (const number of [1, 2]) await until(30_000, () => isReady(health(people, number)), `gateway-${number} is back`);
+  await balanced(gateways(people, 3, 1), async (url) => {
+    const pairs = [];
+    for (const kind of ['Angular', 'React', 'Modern']) pairs.push(...(await converse(people, kind, url, 1)));
+    for (const { leaver, partner } of pairs) await talk(leaver, partner);
+    for (const pair of pairs) pair.before = pair.leaver.inbox.now();
+    process.kill(people.system.pids['gateway-3'], 'SIGKILL');
+
+    await Promise.all(pairs.map(async ({ leaver, partner, before }) => {
+      await leaver.inbox.next('disconnect', { after: before });
+      const missed = [await partner.says('one'), await partner.says('two')];
+      const back = await leaver.inbox.next('connect', { after: before, ms: 10_000 });
+      if (leaver.saysHello) leaver.saysHello();
+      if (leaver.resumes) await resumed(leaver, back, missed);
+      else await caughtUp(leaver, back, missed);
+      await talk(leaver, partner);
+    }));
+  });
+}, options);
+
+/** A current client got exactly what it missed, in the snapshot or, if it was back so soon, one by one. */
+async function resumed(client, back, missed) {
+  shapes.resumed(await client.resumes({ after: back }), { state: 'room', user_id: client.userId });
+  const heard = () =>
+    client.inbox.entries.filter(({ index }) => index > back.index).flatMap(({ name, args }) =>
+      name === 'resumed' ? args[0].messages : name === 'send_message_to_client' ? args : []).map(({ nonce }) => nonce);
+  await until(5_000, () => heard().includes(missed.at(-1).nonce), `${client.name} catches up`);
+  assert.deepEqual(heard(), missed.map(({ nonce }) => nonce), `${client.name} got exactly what it missed`);
+}
