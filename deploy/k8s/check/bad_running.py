@@ -97,6 +97,11 @@ BAD = {
         lambda w: config(w, "common").update(DRAIN_DEADLINE="1m"),
         "65 s",
     ),
+    "a drain that is too wide": (
+        running.there_is_time_to_drain,
+        lambda w: config(w, "gateway").update(DRAIN_SPREAD="15s"),
+        "does not fit",
+    ),
     "fewer in an update": (
         running.updates_take_nobody_away,
         lambda w: document(w, "Deployment", "gateway")["spec"]["strategy"]["rollingUpdate"].update(maxUnavailable=1),

@@ -96,12 +96,9 @@ def _generated(world, name):
 
 def images_are_the_chosen_ones(world):
     used = {container["image"] for pod in world.pods() for container in pod.containers}
-    return [
-        f"no image {image['name']}:{image['newTag']}"
-        for _, kustomization in _mine(world)
-        for image in kustomization.get("images", [])
-        if f"{image['name']}:{image['newTag']}" not in used
-    ]
+    chosen = [image for _, kustomization in _mine(world) for image in kustomization.get("images", [])]
+    names = [f"{image.get('newName', image['name'])}:{image['newTag']}" for image in chosen]
+    return [f"no image {name}" for name in names if name not in used]
 
 
 RULES = [patches_have_a_target, patches_took_effect, generated_values_are_there, images_are_the_chosen_ones]

@@ -9,6 +9,8 @@ UNITS = {"": 1, "m": 1e-3, "k": 1e3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti"
 DURATIONS = {"ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 # What it takes to stop an otherwise idle process, in seconds.
 EXIT = 5
+# What a gateway needs to drain besides DRAIN_SPREAD, in seconds, by its --help.
+GOODBYES = 12
 
 
 def amount(text):
@@ -129,9 +131,14 @@ def there_is_time_to_drain(world):
             needed = stop + seconds(values["DRAIN_DEADLINE"]) + EXIT
             if pod.spec.get("terminationGracePeriodSeconds", 30) < needed:
                 wrong.append(f"{pod}: {needed:.0f} s are needed to drain")
-            if seconds(values.get("DRAIN_SPREAD", "0s")) >= seconds(values["DRAIN_DEADLINE"]):
-                wrong.append(f"{pod}: DRAIN_SPREAD does not fit into DRAIN_DEADLINE")
+            if "DRAIN_SPREAD" in values:
+                wrong += _spread(seconds(values["DRAIN_SPREAD"]), seconds(values["DRAIN_DEADLINE"]))
     return wrong
+
+
+def _spread(spread, deadline):
+    fits = spread + GOODBYES <= deadline
+    return [] if fits else [f"DRAIN_SPREAD ({spread:.0f} s) does not fit into DRAIN_DEADLINE ({deadline:.0f} s)"]
 
 
 def updates_take_nobody_away(world):

@@ -1,6 +1,7 @@
 """Every overlay is valid on two versions of Kubernetes and keeps every rule; production is what it is meant to be."""
 
 import base64
+import os
 import re
 import subprocess
 
@@ -62,3 +63,23 @@ def test_certificates_are_for_the_names_by_which_servers_are_called(server):
     called = {f"{server}-{n}.{fresh('production').pod(server).document['spec']['serviceName']}" for n in range(3)}
     assert called <= set(re.findall(r"DNS:([-.\w]+)", shown.stdout))
     assert all(name in example for name in called)
+
+
+@pytest.mark.parametrize("folder", ["servers/nats", "overlays/production"])
+def test_nats_server_takes_its_configuration(folder, tmp_path):
+    world = fresh("production")
+    secret = next(d for d in made_up() if d["metadata"]["name"] == "nats-tls")
+    for name, value in secret["data"].items():
+        (tmp_path / name).write_bytes(base64.b64decode(value))
+    conf = (K8S / folder / "nats.conf").read_text()
+    (tmp_path / "nats.conf").write_text(re.sub("/etc/nats-tls|/run/nats|/data", str(tmp_path), conf))
+    (tmp_path / "nats-users.conf").write_text((K8S / "access/nats-users.conf").read_text())
+    given = {v["name"]: v.get("value", "nats-0") for v in world.pod("nats").containers[0]["env"]}
+    done = subprocess.run(
+        ["nats-server", "-t", "--config", tmp_path / "nats.conf"],
+        check=False,
+        env=os.environ | given,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
