@@ -43,7 +43,8 @@ secret() {
         --from-literal=keyfile="$(openssl rand -hex 128)"
       ;;
     nats-tls)
-      certified "$1" 'DNS:nats,DNS:nats-0.nats-servers,DNS:nats-1.nats-servers,DNS:nats-2.nats-servers'
+      # localhost is for operators, by `kubectl port-forward`.
+      certified "$1" 'DNS:localhost,DNS:nats,DNS:nats-0.nats-servers,DNS:nats-1.nats-servers,DNS:nats-2.nats-servers'
       ;;
     mongodb-tls)
       certified "$1" 'DNS:localhost,DNS:mongodb-0.mongodb,DNS:mongodb-1.mongodb,DNS:mongodb-2.mongodb'

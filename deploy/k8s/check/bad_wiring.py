@@ -144,6 +144,11 @@ BAD = {
         lambda w: swap(container(w, "matcher")["env"], 0, 1),
         "not defined before",
     ),
+    "a variable twice": (
+        environment.names_are_there_once,
+        lambda w: container(w, "matcher")["env"].append(container(w, "matcher")["env"][0]),
+        "is there twice",
+    ),
     "links to services": (
         environment.nobody_is_told_of_services_by_variables,
         lambda w: without(w.pod("gateway").spec, "enableServiceLinks"),

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections import Counter
 from dataclasses import dataclass
 
 from world import SERVICES
@@ -87,6 +88,18 @@ def expansions_are_defined_before(world):
     return wrong
 
 
+def names_are_there_once(world):
+    """Two containers of one name are refused, and of two variables of one name the second holds, with a warning."""
+    wrong = []
+    for pod in world.pods():
+        containers = Counter(container["name"] for container in pod.containers)
+        wrong += [f"{pod}: two containers are called {name}" for name, n in containers.items() if n > 1]
+        for container in pod.containers:
+            variables = Counter(variable["name"] for variable in container.get("env", []))
+            wrong += [f"{pod}: {name} is there twice" for name, n in variables.items() if n > 1]
+    return wrong
+
+
 def nobody_is_told_of_services_by_variables(world):
     return [f"{pod} has enableServiceLinks" for pod in world.pods() if pod.spec.get("enableServiceLinks") is not False]
 
@@ -95,5 +108,6 @@ RULES = [
     variables_are_known,
     required_variables_are_set,
     expansions_are_defined_before,
+    names_are_there_once,
     nobody_is_told_of_services_by_variables,
 ]
