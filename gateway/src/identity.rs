@@ -3,6 +3,7 @@
 
 use crate::{
     error::ApiError,
+    names::Told,
     session::{NOTHING, Session, Stay, Who},
     state::{Membership, Resync, Shared},
 };
@@ -152,7 +153,7 @@ impl Session {
         self.stay(Stay::Idle);
         self.who = None;
         if self.modern {
-            self.emit("replaced", &NOTHING);
+            self.emit(Told::Replaced, &NOTHING);
             // Otherwise two copies of one tab would take the conversation from each other for ever.
             if let Err(error) = self.socket.clone().disconnect() {
                 tracing::debug!(%error, "a replaced socket is busy");

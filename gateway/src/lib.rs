@@ -28,12 +28,15 @@ mod asking;
 mod body;
 mod config;
 mod connection;
+#[cfg(test)]
+mod contract;
 mod cursor;
 mod error;
 mod identity;
 mod leaving;
 mod limits;
 mod listening;
+mod names;
 mod order;
 mod payload;
 mod reads;

@@ -2,6 +2,7 @@
 
 use crate::{
     cursor::{Cursor, Next, Trail},
+    names::Told,
     payload::{Changed, Ended, Liked, QueueComplete, Returned, Status},
     session::{NOTHING, Room, Session, Stay},
 };
@@ -41,11 +42,11 @@ impl Session {
             Live::Ended { reason } => self.ended(reason),
             Live::Message(message) => self.message(message).await,
             Live::Liked { message_id, user_id } => {
-                self.emit("message_liked", &Liked { message_id, user_id });
+                self.emit(Told::MessageLiked, &Liked { message_id, user_id });
             }
             // Now or never.
-            Live::Typing { typing: true } => drop(self.try_emit("partner_starts_typing", &NOTHING)),
-            Live::Typing { typing: false } => drop(self.try_emit("partner_stops_typing", &NOTHING)),
+            Live::Typing { typing: true } => drop(self.try_emit(Told::PartnerStartsTyping, &NOTHING)),
+            Live::Typing { typing: false } => drop(self.try_emit(Told::PartnerStopsTyping, &NOTHING)),
         }
     }
 
@@ -107,7 +108,7 @@ impl Session {
     /// Tells of a match. Current clients are in the room by that; old ones send `join_room`.
     async fn announce(&mut self) {
         let Some(user_id) = self.who.as_ref().map(|who| who.user) else { return };
-        self.emit("queue_complete", &QueueComplete { user_id });
+        self.emit(Told::QueueComplete, &QueueComplete { user_id });
         if self.modern
             && let Err(error) = self.join().await
         {
@@ -127,7 +128,7 @@ impl Session {
         let behind = room.behind;
         // Old clients wait for this answer to `join_room`, also when they are the first.
         if news || !self.modern {
-            self.emit("user_connected", &NOTHING);
+            self.emit(Told::UserConnected, &NOTHING);
         }
         if behind {
             self.catch_up().await;
@@ -149,14 +150,14 @@ impl Session {
             *queue = to;
         }
         if self.modern {
-            self.emit("queue_changed", &Changed { from, to });
+            self.emit(Told::QueueChanged, &Changed { from, to });
         }
     }
 
     fn unmatched(&mut self, queue: Queue, since_ms: i64) {
         self.stay(Stay::Waiting { queue, since_ms });
         if self.modern {
-            self.emit("queue_returned", &Returned { queue, waited_ms: waited_ms(since_ms) });
+            self.emit(Told::QueueReturned, &Returned { queue, waited_ms: waited_ms(since_ms) });
         }
     }
 
@@ -175,7 +176,7 @@ impl Session {
     fn partner_is(&mut self, here: bool) {
         let Some(room) = self.room().filter(|room| room.joined) else { return };
         if std::mem::replace(&mut room.partner_here, here) != here {
-            self.emit(if here { "user_connected" } else { "user_disconnected" }, &NOTHING);
+            self.emit(if here { Told::UserConnected } else { Told::UserDisconnected }, &NOTHING);
         }
     }
 
@@ -189,7 +190,7 @@ impl Session {
     fn over(&mut self, reason: EndReason) {
         self.partner_is(false);
         if self.modern {
-            self.emit("room_ended", &Ended { reason });
+            self.emit(Told::RoomEnded, &Ended { reason });
         }
         self.stay(Stay::Idle);
     }
@@ -213,7 +214,7 @@ impl Session {
     pub(crate) fn tell_status(&self, waiting: QueueStatus) {
         if let (true, Some(Stay::Waiting { queue, since_ms })) = (self.modern, self.who.as_ref().map(|who| &who.stay)) {
             // The next tick tells again.
-            self.try_emit("queue_status", &Status { queue: *queue, waited_ms: waited_ms(*since_ms), waiting });
+            self.try_emit(Told::QueueStatus, &Status { queue: *queue, waited_ms: waited_ms(*since_ms), waiting });
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     error::ApiError,
     listening::waited_ms,
+    names::Told,
     payload::{Resumed, Sent, State},
     session::{CATCH_UP, NOTHING, Session},
     state::Shared,
@@ -25,7 +26,7 @@ impl Session {
             Place::Room(room) if room.joined && !self.modern => {
                 self.catch_up().await;
                 let here = room.begun && room.partner_connected;
-                self.emit(if here { "user_connected" } else { "user_disconnected" }, &NOTHING);
+                self.emit(if here { Told::UserConnected } else { Told::UserDisconnected }, &NOTHING);
             }
             Place::Room(room) if !room.joined => self.take_up(Place::Room(room)).await,
             Place::Room(_) | Place::Idle | Place::Waiting { .. } => {}
@@ -41,7 +42,7 @@ impl Session {
             Place::Waiting { queue, since_ms } => State::Waiting { queue: *queue, waited_ms: waited_ms(*since_ms) },
             Place::Room(room) => return self.resume_room(user_id, room, last_seq.unwrap_or(0)).await,
         };
-        self.emit("resumed", &Resumed { user_id, state });
+        self.emit(Told::Resumed, &Resumed { user_id, state });
     }
 
     /// In parts, so that a long history does not have to be in memory as a whole.
@@ -56,7 +57,7 @@ impl Session {
                 messages: missed.iter().map(|message| Sent::to(user_id, message)).collect(),
                 more,
             };
-            let sent = self.try_emit("resumed", &Resumed { user_id, state });
+            let sent = self.try_emit(Told::Resumed, &Resumed { user_id, state });
             let Some(room) = self.room() else { return };
             room.behind = !sent;
             if !sent {
@@ -97,7 +98,7 @@ impl Session {
     /// history has it for later.
     pub(crate) fn send_on(&mut self, message: &Message) -> bool {
         let Some(user) = self.who.as_ref().map(|who| who.user) else { return false };
-        let sent = message.author == user || self.try_emit("send_message_to_client", &Sent::to(user, message));
+        let sent = message.author == user || self.try_emit(Told::SendMessageToClient, &Sent::to(user, message));
         if let Some(room) = self.room() {
             if sent {
                 room.cursor.advance(message.seq);

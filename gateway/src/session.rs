@@ -7,6 +7,7 @@ use crate::{
     cursor::{Cursor, Trail},
     error::{ApiError, Envelope},
     limits::Pace,
+    names::{Said, Told},
     socket::{Authenticated, Closed, Incoming},
     spans,
     state::Shared,
@@ -44,7 +45,7 @@ pub(crate) struct Session {
     /// When to try again what could not be sent.
     pub(crate) retry_at: Option<Instant>,
     /// Events that a full socket did not take, for later.
-    unsent: VecDeque<(&'static str, Value)>,
+    unsent: VecDeque<(Told, Value)>,
     pace: Pace,
 }
 
@@ -139,21 +140,21 @@ impl Session {
         if let Err(error) = self.pace.keep() {
             return self.refuse(incoming, error);
         }
-        match incoming.event.as_str() {
-            "hello" | "register_sid" => self.hello(&incoming).await,
-            "join_room" => self.join_room(incoming).await,
-            "leave_room" => self.leave_room(incoming).await,
+        let Ok(said) = incoming.event.parse() else { return self.refuse(incoming, ApiError::UnknownEvent) };
+        match said {
+            Said::Hello | Said::RegisterSid => self.hello(&incoming).await,
+            Said::JoinRoom => self.join_room(incoming).await,
+            Said::LeaveRoom => self.leave_room(incoming).await,
 
-            "request_queue" => self.request_queue(incoming).await,
-            "send_message" => self.send_message(incoming).await,
-            "like_message" => self.like_message(incoming).await,
-            "typing" => self.typing(incoming).await,
-            _ => self.refuse(incoming, ApiError::UnknownEvent),
+            Said::RequestQueue => self.request_queue(incoming).await,
+            Said::SendMessage => self.send_message(incoming).await,
+            Said::LikeMessage => self.like_message(incoming).await,
+            Said::Typing => self.typing(incoming).await,
         }
     }
 
     /// Emits an event. One that a full socket does not take is kept for later.
-    pub(crate) fn emit<T: Serialize + ?Sized>(&mut self, event: &'static str, payload: &T) {
+    pub(crate) fn emit<T: Serialize + ?Sized>(&mut self, event: Told, payload: &T) {
         if self.unsent.is_empty() && self.try_emit(event, payload) {
             return;
         }
@@ -169,9 +170,9 @@ impl Session {
     }
 
     /// Emits an event now or not at all.
-    pub(crate) fn try_emit<T: Serialize + ?Sized>(&self, event: &'static str, payload: &T) -> bool {
-        let _emitting = tracing::debug_span!("emit", socket.event = event).entered();
-        match self.socket.emit(event, payload) {
+    pub(crate) fn try_emit<T: Serialize + ?Sized>(&self, event: Told, payload: &T) -> bool {
+        let _emitting = tracing::debug_span!("emit", socket.event = event.name()).entered();
+        match self.socket.emit(event.name(), payload) {
             Ok(()) => true,
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
                 metrics::counter!("talk_slow_sockets_total").increment(1);
@@ -188,8 +189,8 @@ impl Session {
         while let Some((event, payload)) = self.unsent.front() {
             let taken = match payload {
                 // The events without an argument.
-                Value::Array(nothing) if nothing.is_empty() => self.try_emit(event, &NOTHING),
-                payload => self.try_emit(event, payload),
+                Value::Array(nothing) if nothing.is_empty() => self.try_emit(*event, &NOTHING),
+                payload => self.try_emit(*event, payload),
             };
             if !taken {
                 self.retry_at = Some(Instant::now() + CATCH_UP);

@@ -18,7 +18,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tracing::Instrument as _;
 
 /// Names where the answer to a command goes. JetStream takes NATS' own reply for itself.
-const REPLY_TO: &str = "Talk-Reply-To";
+pub const REPLY_TO: &str = "Talk-Reply-To";
 /// What the server itself answers to everybody.
 const WHO_AM_I: &str = "$SYS.REQ.USER.INFO";
 /// How long it may take.

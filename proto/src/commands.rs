@@ -10,6 +10,7 @@ use crate::{
 use async_nats::Subject;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
+use strum::VariantNames;
 
 /// Version of the payloads. A consumer refuses any other.
 pub const VERSION: u8 = 1;
@@ -64,8 +65,9 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync {
 }
 
 /// Asked of the matcher, which owns users and rooms.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum UserCommand {
     /// Wait in this queue. Answered with a [`UserView`].
     QueueRequested {
@@ -113,8 +115,9 @@ pub enum UserCommand {
 }
 
 /// Why a connection is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Loss {
     /// Nobody knows: tab closed, network lost. The partner is told at once.
     Lost,
@@ -144,8 +147,9 @@ impl Command for UserCommand {
 }
 
 /// Asked of the chat-store, which owns messages.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum RoomCommand {
     /// Store and announce a message. Answered with the stored [`crate::Message`].
     MessageSent {
@@ -208,8 +212,9 @@ pub enum Reply<T> {
 }
 
 /// Why a command changed nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Refusal {
     /// Waits in a queue already.
     AlreadyWaiting,
@@ -243,8 +248,9 @@ pub struct UserView {
 }
 
 /// Where somebody is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, VariantNames)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Place {
     /// Nowhere: has not asked for anything, or it is over.
     Idle,

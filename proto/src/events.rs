@@ -5,6 +5,7 @@ use crate::{
     ids::{MessageId, RoomId, UserId},
 };
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 
 /// A stored message. Its names are those of the clients' contract; `seq` is ours.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -36,8 +37,9 @@ impl std::fmt::Debug for Message {
 }
 
 /// Told to one user, on `talk.live.<kind>.<room>.<user>`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Live {
     /// Waits in a queue from now on. Whoever holds the user's socket and had let go of the user
     /// after an earlier conversation says again that it is connected.
@@ -105,25 +107,14 @@ impl Live {
     /// The token in the subject.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Queued { .. } => "queued",
-            Self::Matched(_) => "matched",
-            Self::Unmatched { .. } => "unmatched",
-            Self::Moved { .. } => "moved",
-            Self::Joined { .. } => "joined",
-            Self::Partner { .. } => "partner",
-            Self::Ended { .. } => "ended",
-            Self::Message(_) => "message",
-            Self::Liked { .. } => "liked",
-            Self::Typing { .. } => "typing",
-            Self::Replaced { .. } => "replaced",
-        }
+        self.into()
     }
 }
 
 /// Why a room ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum EndReason {
     /// One of the two left.
     Left,

@@ -6,6 +6,7 @@ use crate::{
     ids::{MessageId, ProcessId, RoomId, UserId},
 };
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 
 /// Told on `talk.event.<kind>.<room>`. What is applied again after a crash may be told again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,8 +21,9 @@ pub struct RoomEvent {
 }
 
 /// What happened in a room, in the order of a usual conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Happened {
     /// Two were matched.
     Made {
@@ -87,17 +89,7 @@ impl Happened {
     /// The token in the subject.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Made { .. } => "made",
-            Self::Entered { .. } => "entered",
-            Self::Stored { .. } => "stored",
-            Self::Liked { .. } => "liked",
-            Self::Lost { .. } => "lost",
-            Self::Back { .. } => "back",
-            Self::Left { .. } => "left",
-            Self::Ended { .. } => "ended",
-            Self::Erased => "erased",
-        }
+        self.into()
     }
 }
 
