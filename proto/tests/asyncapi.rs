@@ -136,7 +136,8 @@ fn the_document_has_exactly_the_headers_of_the_code() {
         async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
         async_nats::header::NATS_MESSAGE_TTL,
     ];
-    let own = [bus::REASON, bus::REPLY_TO].map(ToOwned::to_owned);
+    // Those of a trace are the library's, by W3C.
+    let own = [bus::REASON, bus::REPLY_TO, "traceparent", "tracestate"].map(ToOwned::to_owned);
     assert_eq!(described, of_nats.iter().map(ToString::to_string).chain(own).collect());
 }
 

@@ -17,9 +17,8 @@ pub(crate) fn text(stack: &Stack, data: Option<&Path>) -> String {
     let nats = if stack.nats().is_empty() { "the one of --nats-url".to_owned() } else { stack.operators_nats_url() };
     line(&mut text, "NATS", &nats);
     if !stack.nats().is_empty() {
-        // An operator who has to sign in does not see everything.
-        let what = if stack.access().is_some() { "talk.event.*.*" } else { "talk.>" };
-        line(&mut text, "watch", &format!("nats --server {nats} sub '{what}'"));
+        // What no text is in. README, "What is going on?", tells what else there is.
+        line(&mut text, "watch", &format!("export NATS_URL={nats}; nats sub 'talk.event.*.*'"));
     }
     let mongodb = if stack.mongo().is_empty() { "the one of --mongodb-uri" } else { stack.mongodb_uri() };
     line(&mut text, "MongoDB", &format!("{mongodb}, database {}", stack.database()));
