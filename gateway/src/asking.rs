@@ -52,10 +52,13 @@ impl Asker {
     /// Publishes a command; what is published first is first in the stream. The result is
     /// waited for apart, so that several can be under way in order.
     pub(crate) async fn publish<T>(&self, command: &impl Command) -> Result<Pending<T>, ApiError> {
+        self.publish_as(CommandId::new(), command).await
+    }
+
+    async fn publish_as<T>(&self, id: CommandId, command: &impl Command) -> Result<Pending<T>, ApiError> {
         if !self.bus.connected() {
             return Err(ApiError::Unavailable);
         }
-        let id = CommandId::new();
         let (sender, receiver) = oneshot::channel();
         lock(&self.waiting).insert(id, sender);
         let pending = Pending {
@@ -83,6 +86,29 @@ impl Asker {
     /// Publishes a command and waits for its result.
     pub(crate) async fn ask<T: DeserializeOwned>(&self, command: &impl Command) -> Result<T, ApiError> {
         self.publish(command).await?.result().await
+    }
+
+    /// The same, under this id, by which it can be taken back.
+    pub(crate) async fn ask_as<T: DeserializeOwned>(
+        &self,
+        id: CommandId,
+        command: &impl Command,
+    ) -> Result<T, ApiError> {
+        self.publish_as(id, command).await?.result().await
+    }
+
+    /// Takes back a command of which nobody knows whether the stream has it: another one that changes nothing is
+    /// published under its id, until the stream has one of the two. Answers the place of the command, if that is
+    /// there; otherwise it never comes, also when it is still on its way.
+    pub(crate) async fn take_back(&self, id: CommandId, instead: &impl Command) -> Option<u64> {
+        loop {
+            if let Ok(stored) = self.bus.command(id, instead, None).await
+                && let Ok(stored) = stored.await
+            {
+                return stored.duplicate.then_some(stored.sequence);
+            }
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     /// Publishes a command until the stream has it. For what nobody waits for and must not be

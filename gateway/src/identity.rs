@@ -7,7 +7,7 @@ use crate::{
     session::{NOTHING, Session, Stay, Who},
     state::{Membership, Resync, Shared},
 };
-use proto::{Place, UserCommand, UserId, UserView, commands::Loss, subjects};
+use proto::{CommandId, Place, UserCommand, UserId, UserView, commands::Loss, subjects};
 use std::{cmp::Ordering, time::Duration};
 
 /// How soon to try again what the bus did not answer.
@@ -46,28 +46,55 @@ impl Session {
         }
     }
 
-    /// Tells the matcher that this socket speaks for its user. Once it is said, the answer is
-    /// waited for even when the socket is gone: only with it can the matcher be told of that.
+    /// Tells the matcher that this socket speaks for its user, again and again while it does not answer. A socket
+    /// that is gone says nothing more: it would silence a newer one. What it has said is taken back.
     pub(crate) async fn connect(&mut self, reassert: Option<u64>) -> Connected {
         let Some(user) = self.who.as_ref().map(|who| who.user) else { return Connected::Refused };
         let command = UserCommand::Connected { user, gateway: self.app.id.clone(), reassert };
+        let mut said = Vec::new();
         let trying = async {
-            loop {
-                match self.app.asker.ask::<UserView>(&command).await {
-                    Err(ApiError::Unavailable) => tokio::time::sleep(RETRY).await,
-                    answer => return answer.ok(),
+            while !self.closed.token.is_cancelled() {
+                if self.app.bus.connected() {
+                    let id = CommandId::new();
+                    said.push(id);
+                    match self.app.asker.ask_as::<UserView>(id, &command).await {
+                        Err(ApiError::Unavailable) => {}
+                        answer => return answer.ok(),
+                    }
                 }
+                tokio::time::sleep(RETRY).await;
             }
+            None
         };
         let answer = match self.leave.run_until_cancelled(trying).await {
             Some(Some(view)) => view,
-            Some(None) => return Connected::Refused,
+            Some(None) => {
+                self.take_back(user, said).await;
+                return Connected::Refused;
+            }
             None => return Connected::Cut,
         };
         if let Some(who) = &mut self.who {
             who.epoch = answer.epoch;
         }
         Connected::As(answer)
+    }
+
+    /// Of what was said and not answered the last that is in the stream counts, or will: by its place there the
+    /// matcher is told that this connection is gone, perhaps before it hears of it.
+    async fn take_back(&mut self, user: UserId, said: Vec<CommandId>) {
+        if !self.closed.token.is_cancelled() {
+            return;
+        }
+        let nothing = UserCommand::Disconnected { user, epoch: 0, seen: 0, cause: Loss::Lost };
+        for id in said.into_iter().rev() {
+            if let Some(epoch) = self.app.asker.take_back(id, &nothing).await {
+                if let Some(who) = &mut self.who {
+                    who.epoch = who.epoch.max(epoch);
+                }
+                return;
+            }
+        }
     }
 
     /// Tries until it works, or the socket is gone.

@@ -136,8 +136,18 @@ impl App {
 
     /// Likes a message.
     pub(crate) async fn like(&self, user: UserId, room: RoomId, message: &str) -> Result<Liked, ApiError> {
+        self.start_like(user, room, message).await?.result().await
+    }
+
+    /// Sends a like on its way.
+    pub(crate) async fn start_like(
+        &self,
+        user: UserId,
+        room: RoomId,
+        message: &str,
+    ) -> Result<Pending<Liked>, ApiError> {
         let message = message.parse().map_err(|_| ApiError::UnknownMessage)?;
-        self.asker.ask(&RoomCommand::MessageLiked { room, user, message }).await
+        self.asker.publish(&RoomCommand::MessageLiked { room, user, message }).await
     }
 
     /// Tells the partner that somebody types, or no longer.

@@ -95,10 +95,17 @@ impl Session {
     /// `like_message`.
     pub(crate) async fn like_message(&mut self, incoming: Incoming) {
         let result = match self.read::<LikeMessage>(&incoming).and_then(|(user, like)| Ok((user, like, self.here()?))) {
-            Ok((user, like, here)) => self.app.like(user, here.room, &like.message_id).await,
+            Ok((user, like, here)) => self.app.start_like(user, here.room, &like.message_id).await,
             Err(error) => Err(error),
         };
-        self.answer(incoming, result);
+        match result {
+            // Not waited for here: a message that comes after it has its own 5 s.
+            Ok(like) => {
+                let ack = incoming.ack;
+                tokio::spawn(async move { acknowledge(ack, like.result().await) });
+            }
+            Err(error) => self.answer::<()>(incoming, Err(error)),
+        }
     }
 
     /// `typing`: told to the partner, now or never.
