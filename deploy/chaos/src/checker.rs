@@ -4,9 +4,11 @@
 use std::fmt;
 
 use crate::{
+    coverage::Coverage,
+    endings, ghosts,
     history::{Entry, Event, Ms},
     known::Known,
-    messages, rooms,
+    messages, places, returns, rooms, waits,
     witness::{Change, Fact},
 };
 
@@ -32,25 +34,57 @@ impl fmt::Display for Violation {
     }
 }
 
-/// All violations. `left` is what was found after everybody had gone.
+/// What came of looking at a history.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Broken promises.
+    pub violations: Vec<Violation>,
+    /// How often each promise could have been seen to be broken.
+    pub coverage: Coverage,
+}
+
+impl Findings {
+    pub(crate) fn judged(&mut self, what: &'static str) {
+        self.coverage.judged(what);
+    }
+
+    /// A violation at this time that concerns these users and rooms.
+    pub(crate) fn broken(
+        &mut self,
+        known: &Known<'_>,
+        invariant: &'static str,
+        at: Ms,
+        whom: &[&str],
+        what: impl Into<String>,
+    ) {
+        self.violations.push(Violation { invariant, what: what.into(), around: around(known, at, whom) });
+    }
+}
+
+/// Looks for violations. `left` is what was found after everybody had gone.
 #[must_use]
-pub fn check(entries: &[Entry], facts: &[Fact], left: &[String]) -> Vec<Violation> {
+pub fn check(entries: &[Entry], facts: &[Fact], left: &[String]) -> Findings {
     let known = Known::of(entries, facts);
-    let mut violations = Vec::new();
-    rooms::check(&known, &mut violations);
-    messages::check(&known, &mut violations);
-    violations.extend(left.iter().map(|left| Violation {
+    let mut found = Findings::default();
+    rooms::check(&known, &mut found);
+    ghosts::check(&known, &mut found);
+    waits::check(&known, &mut found);
+    returns::check(&known, &mut found);
+    endings::check(&known, &mut found);
+    places::check(&known, &mut found);
+    messages::check(&known, &mut found);
+    found.violations.extend(left.iter().map(|left| Violation {
         invariant: "nothing is left",
         what: left.clone(),
         around: Vec::new(),
     }));
-    violations
+    found
 }
 
-/// A violation, with what happened around this time to these users and rooms.
-pub(crate) fn violation(known: &Known<'_>, invariant: &'static str, at: Ms, whom: &[&str], what: String) -> Violation {
+/// What happened around this time to these users and rooms.
+fn around(known: &Known<'_>, at: Ms, whom: &[&str]) -> Vec<String> {
     let concerns = |entry: &&Entry| {
-        let fault = matches!(entry.what, Event::FaultBegan | Event::FaultOver);
+        let fault = matches!(entry.what, Event::FaultBegan { .. } | Event::FaultOver);
         fault || whom.contains(&entry.who.as_str())
     };
     let mut lines: Vec<(Ms, String)> =
@@ -60,7 +94,7 @@ pub(crate) fn violation(known: &Known<'_>, invariant: &'static str, at: Ms, whom
     lines.sort_by_key(|(at, _)| *at);
     let place = lines.partition_point(|(line, _)| *line <= at);
     let shown = &lines[place.saturating_sub(BEFORE)..(place + AFTER).min(lines.len())];
-    Violation { invariant, what, around: shown.iter().map(|(_, line)| line.clone()).collect() }
+    shown.iter().map(|(_, line)| line.clone()).collect()
 }
 
 fn in_mongodb(fact: &Fact) -> String {
@@ -70,8 +104,10 @@ fn in_mongodb(fact: &Fact) -> String {
 fn names(change: &Change, whom: &str) -> bool {
     match change {
         Change::Opened { room, members } => room == whom || members.iter().any(|(user, _)| user == whom),
+        Change::Announced { room } | Change::Begun { room } => room == whom,
         Change::Closed { room } | Change::Gone { room } => room == whom,
         Change::Stored { room, author, .. } => room == whom || author == whom,
+        Change::Present { user, .. } => user == whom,
         Change::Erased { .. } => false,
     }
 }

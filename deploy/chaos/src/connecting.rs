@@ -53,14 +53,18 @@ impl Life {
             let resumed = socket.wait_for("resumed").await?;
             anyhow::Ok((socket, resumed))
         };
-        let Ok(Ok((socket, resumed))) = timeout(PATIENCE, connecting).await else { return false };
+        let Ok(Ok((socket, resumed))) = timeout(PATIENCE, connecting).await else {
+            self.note(Event::Missed);
+            return false;
+        };
         let number = self.world.number();
         self.line = Some(Line { socket: Arc::new(socket), number });
         let state = resumed["state"].as_str().unwrap_or_default().to_owned();
-        self.note(Event::Connected { connection: number, gateway, state, last_seq });
+        let room = resumed["room_id"].as_str().map(ToOwned::to_owned);
+        self.note(Event::Connected { connection: number, gateway, state, room, last_seq, old: false });
         self.hear("resumed", &resumed);
         for number in self.drafts.keys().copied().collect::<Vec<_>>() {
-            self.send(number);
+            self.send(number).await;
         }
         true
     }

@@ -1,5 +1,5 @@
 //! The faults: each breaks something of a stack, puts it right again and says when. What is struck is decided by
-//! a seed, so that a run can be repeated as far as the timing of real processes allows.
+//! a seed, so that a run can be repeated as far as the timing of real processes allows; `aim` finds the moment.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,12 @@ use local::{Service, Stack};
 use servers::process::Signal;
 use tokio::time::{Instant, sleep};
 
-use crate::history::{Event, History};
+use crate::{
+    aim,
+    history::{Event, History},
+    people::People,
+    witness::Witness,
+};
 
 /// How long a paused process stands still.
 pub const PAUSE: Duration = Duration::from_secs(10);
@@ -17,6 +22,10 @@ pub const PAUSE: Duration = Duration::from_secs(10);
 const ELECTION: Duration = Duration::from_secs(60);
 /// How long a killed server stays away.
 const AWAY: Duration = Duration::from_secs(3);
+/// How long all of NATS or of MongoDB is away in an outage.
+const OUTAGE: Duration = Duration::from_secs(30);
+/// How often a matcher is killed until that was in the middle of a tick.
+const AIMED: u32 = 4;
 
 /// What can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +34,9 @@ pub enum Fault {
     KillGateway,
     /// SIGTERM of a gateway, as in a deployment.
     DrainGateway,
-    /// SIGKILL of the matcher that ticks.
+    /// SIGKILL of the matcher that ticks, in the middle of a tick.
     KillMatcher,
-    /// SIGKILL of a chat-store.
+    /// SIGKILL of a chat-store with messages in flight.
     KillChatStore,
     /// SIGKILL of the NATS node that leads the stream of messages or of users.
     KillNats,
@@ -47,13 +56,17 @@ pub enum Fault {
     PauseNats,
     /// SIGSTOP of the MongoDB primary for 10 s.
     PauseMongodb,
+    /// SIGKILL of all NATS nodes, which stay away for 30 s.
+    OutageNats,
+    /// SIGKILL of all MongoDB members, which stay away for 30 s.
+    OutageMongodb,
     /// SIGTERM and a new start of every service, one after the other.
     RollingRestart,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::KillGateway,
         Self::DrainGateway,
         Self::KillMatcher,
@@ -67,6 +80,8 @@ impl Fault {
         Self::PauseChatStore,
         Self::PauseNats,
         Self::PauseMongodb,
+        Self::OutageNats,
+        Self::OutageMongodb,
         Self::RollingRestart,
     ];
 
@@ -87,6 +102,8 @@ impl Fault {
             Self::PauseChatStore => "pause-chat-store",
             Self::PauseNats => "pause-nats",
             Self::PauseMongodb => "pause-mongodb",
+            Self::OutageNats => "outage-nats",
+            Self::OutageMongodb => "outage-mongodb",
             Self::RollingRestart => "rolling-restart",
         }
     }
@@ -104,55 +121,150 @@ impl Fault {
     ///
     /// # Errors
     /// When something does not come back.
-    pub async fn strike(self, stack: &Stack, rng: &mut Rng, history: &History) -> anyhow::Result<()> {
-        history.note(self.name(), Event::FaultBegan);
-        let struck = self.break_and_mend(stack, rng).await;
-        history.note(self.name(), Event::FaultOver);
-        struck.context(self.name())
+    pub async fn strike(self, scene: &mut Scene<'_>) -> anyhow::Result<()> {
+        self.break_and_mend(scene).await.context(self.name())
     }
 
-    async fn break_and_mend(self, stack: &Stack, rng: &mut Rng) -> anyhow::Result<()> {
+    async fn break_and_mend(self, scene: &mut Scene<'_>) -> anyhow::Result<()> {
+        let stack = scene.stack;
         match self {
-            Self::KillGateway => kill(any(stack.gateways(), rng)).await,
-            Self::DrainGateway => restart(any(stack.gateways(), rng)).await,
-            Self::KillMatcher => kill(ticking(stack).await?.as_ref()).await,
-            Self::KillChatStore => kill(any(stack.chat_stores(), rng)).await,
-            Self::PauseGateway => pause(any(stack.gateways(), rng)).await,
-            Self::PauseMatcher => pause(ticking(stack).await?.as_ref()).await,
-            Self::PauseChatStore => pause(any(stack.chat_stores(), rng)).await,
-            Self::KillNats => kill_nats(stack, rng).await,
-            Self::PauseNats => pause_nats(stack, rng).await,
-            Self::RestartNats => restart_nats(stack).await,
-            Self::KillMongodb => kill_mongodb(stack).await,
-            Self::PauseMongodb => pause_mongodb(stack).await,
-            Self::StepDown => stack.mongo_set().context("MongoDB is no set")?.step_down().await,
-            Self::RollingRestart => rolling_restart(stack).await,
+            Self::KillGateway => {
+                let service = scene.any(stack.gateways());
+                self.kill(scene, service).await
+            }
+            Self::DrainGateway => {
+                let service = scene.any(stack.gateways());
+                self.restart(scene, service).await
+            }
+            Self::KillMatcher => self.kill_matcher(scene).await,
+            Self::KillChatStore => self.kill_chat_store(scene).await,
+            Self::PauseGateway => {
+                let service = scene.any(stack.gateways());
+                self.pause(scene, service).await
+            }
+            Self::PauseMatcher => self.pause(scene, ticking(stack).await?.as_ref()).await,
+            Self::PauseChatStore => {
+                let service = scene.any(stack.chat_stores());
+                self.pause(scene, service).await
+            }
+            Self::RollingRestart => {
+                for service in stack.services() {
+                    self.restart(scene, service).await?;
+                }
+                Ok(())
+            }
+            Self::KillNats | Self::PauseNats => {
+                let leader = leading_nats(stack, scene.rng).await?;
+                self.broken(scene, "nats", self.strike_nats(&leader)).await
+            }
+            Self::RestartNats => self.broken(scene, "nats", nats_is_away(stack, Duration::ZERO)).await,
+            Self::OutageNats => self.broken(scene, "nats", nats_is_away(stack, OUTAGE)).await,
+            Self::KillMongodb => self.broken(scene, "mongodb", kill_mongodb(stack)).await,
+            Self::PauseMongodb => self.broken(scene, "mongodb", pause_mongodb(stack)).await,
+            Self::OutageMongodb => self.broken(scene, "mongodb", mongodb_is_away(stack)).await,
+            Self::StepDown => {
+                let set = stack.mongo_set().context("MongoDB is no set")?;
+                self.broken(scene, "mongodb", set.step_down()).await
+            }
         }
     }
+
+    /// Notes that a part is broken from now on, until the work is done.
+    async fn broken<T>(
+        self,
+        scene: &Scene<'_>,
+        target: &str,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        scene.history.note(self.name(), Event::FaultBegan { target: target.to_owned() });
+        let done = work.await;
+        scene.history.note(self.name(), Event::FaultOver);
+        done
+    }
+
+    async fn kill(self, scene: &Scene<'_>, service: &Service) -> anyhow::Result<()> {
+        let work = async {
+            service.kill().await;
+            sleep(Duration::from_millis(500)).await;
+            service.start()?;
+            service.ready().await
+        };
+        self.broken(scene, service.name(), work).await
+    }
+
+    async fn restart(self, scene: &Scene<'_>, service: &Service) -> anyhow::Result<()> {
+        let work = async {
+            service.terminate().await;
+            service.start()?;
+            service.ready().await
+        };
+        self.broken(scene, service.name(), work).await
+    }
+
+    async fn pause(self, scene: &Scene<'_>, service: &Service) -> anyhow::Result<()> {
+        let work = async {
+            service.pause();
+            sleep(PAUSE).await;
+            service.resume();
+            service.ready().await
+        };
+        self.broken(scene, service.name(), work).await
+    }
+
+    /// In the middle of a tick: a crowd queues at once, and the first room that MongoDB has is the signal. Again when
+    /// the tick was faster, so that all of its rooms had been announced.
+    async fn kill_matcher(self, scene: &mut Scene<'_>) -> anyhow::Result<()> {
+        for _ in 0..AIMED {
+            let ticking = ticking(scene.stack).await?;
+            aim::at_a_tick(scene).await;
+            let struck = proto::bus::now_ms();
+            self.kill(scene, &ticking).await?;
+            if aim::hit_a_tick(&scene.witness.facts(), struck) {
+                return Ok(());
+            }
+            sleep(AWAY).await;
+        }
+        Ok(())
+    }
+
+    /// With messages in flight: everybody speaks at once, and some of it is under way.
+    async fn kill_chat_store(self, scene: &mut Scene<'_>) -> anyhow::Result<()> {
+        let service = scene.any(scene.stack.chat_stores());
+        aim::at_messages_in_flight(scene).await;
+        self.kill(scene, service).await
+    }
+
+    async fn strike_nats(self, leader: &servers::Nats) -> anyhow::Result<()> {
+        if self == Self::PauseNats {
+            leader.signal(Signal::SIGSTOP);
+            sleep(PAUSE).await;
+            leader.signal(Signal::SIGCONT);
+            return Ok(());
+        }
+        leader.kill().await;
+        sleep(AWAY).await;
+        leader.restart().await
+    }
 }
 
-fn any<'a>(services: &'a [Arc<Service>], rng: &mut Rng) -> &'a Arc<Service> {
-    &services[rng.usize(..services.len())]
+/// What a fault strikes.
+pub struct Scene<'a> {
+    /// The system.
+    pub stack: &'a Stack,
+    /// Decides which of several.
+    pub rng: &'a mut Rng,
+    /// Where it is noted.
+    pub history: &'a History,
+    /// Who sees the moment.
+    pub witness: &'a Witness,
+    /// Who makes it.
+    pub people: &'a mut People,
 }
 
-async fn kill(service: &Service) -> anyhow::Result<()> {
-    service.kill().await;
-    sleep(Duration::from_millis(500)).await;
-    service.start()?;
-    service.ready().await
-}
-
-async fn restart(service: &Service) -> anyhow::Result<()> {
-    service.terminate().await;
-    service.start()?;
-    service.ready().await
-}
-
-async fn pause(service: &Service) -> anyhow::Result<()> {
-    service.pause();
-    sleep(PAUSE).await;
-    service.resume();
-    service.ready().await
+impl<'a> Scene<'a> {
+    fn any(&mut self, services: &'a [Arc<Service>]) -> &'a Service {
+        &services[self.rng.usize(..services.len())]
+    }
 }
 
 /// The matcher that says that it ticks, as soon as there is one.
@@ -184,26 +296,27 @@ async fn leading_nats(stack: &Stack, rng: &mut Rng) -> anyhow::Result<Arc<server
     }
 }
 
-async fn kill_nats(stack: &Stack, rng: &mut Rng) -> anyhow::Result<()> {
-    let leader = leading_nats(stack, rng).await?;
-    leader.kill().await;
-    sleep(AWAY).await;
-    leader.restart().await
-}
-
-async fn pause_nats(stack: &Stack, rng: &mut Rng) -> anyhow::Result<()> {
-    let leader = leading_nats(stack, rng).await?;
-    leader.signal(Signal::SIGSTOP);
-    sleep(PAUSE).await;
-    leader.signal(Signal::SIGCONT);
-    Ok(())
-}
-
-async fn restart_nats(stack: &Stack) -> anyhow::Result<()> {
+/// All of it, killed at once.
+async fn nats_is_away(stack: &Stack, time: Duration) -> anyhow::Result<()> {
     for nats in stack.nats() {
         nats.kill().await;
     }
+    sleep(time).await;
     stack.nats_cluster().context("NATS is no cluster")?.restart().await
+}
+
+/// All of it, killed at once.
+async fn mongodb_is_away(stack: &Stack) -> anyhow::Result<()> {
+    for mongo in stack.mongo() {
+        mongo.kill().await;
+    }
+    sleep(OUTAGE).await;
+    let mut starting: Vec<_> = Vec::new();
+    for mongo in stack.mongo() {
+        starting.push(mongo.restart());
+    }
+    futures_util::future::try_join_all(starting).await?;
+    stack.mongo_set().context("MongoDB is no set")?.primary().await.map(drop)
 }
 
 async fn kill_mongodb(stack: &Stack) -> anyhow::Result<()> {
@@ -221,11 +334,4 @@ async fn pause_mongodb(stack: &Stack) -> anyhow::Result<()> {
     sleep(PAUSE).await;
     primary.signal(Signal::SIGCONT);
     set.primary().await.map(drop)
-}
-
-async fn rolling_restart(stack: &Stack) -> anyhow::Result<()> {
-    for service in stack.services() {
-        restart(service).await?;
-    }
-    Ok(())
 }

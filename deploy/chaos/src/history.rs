@@ -25,16 +25,22 @@ pub struct Entry {
 pub enum Event {
     /// Tries to connect: from now on the matcher may count them as there.
     Coming,
+    /// Gave that attempt up; the gateway may have heard of it.
+    Missed,
     /// A connection is there, and the gateway has said where they stand.
     Connected {
         /// The connection's own number.
         connection: u32,
         /// To which gateway, counted from 0.
         gateway: usize,
-        /// What they were told of where they are: idle, waiting, room or over.
+        /// What they were told of where they are: idle, waiting, room or over; nothing for an old client.
         state: String,
+        /// The room, if they were told of one.
+        room: Option<String>,
         /// The last sequence that they said they had seen.
         last_seq: Option<u64>,
+        /// As one of the two old front-ends, which are told less, and say less of themselves.
+        old: bool,
     },
     /// The connection is gone.
     Lost {
@@ -102,14 +108,21 @@ pub enum Event {
     PartnerLost,
     /// Told that the partner is there, or back.
     PartnerHere,
+    /// Told that a newer connection speaks for them.
+    Replaced,
     /// Told that the room is over.
     Ended,
+    /// Asks to leave: from now on it may be over.
+    Leaving,
     /// Left, and the gateway knows.
     Left,
     /// Will never come back, without a word.
     Vanished,
     /// A fault begins.
-    FaultBegan,
+    FaultBegan {
+        /// What it breaks: `gateway-1`, `chat-store-3`, `nats`, `mongodb`.
+        target: String,
+    },
     /// What it broke runs again.
     FaultOver,
 }
@@ -127,7 +140,12 @@ pub struct History(Arc<Mutex<Vec<Entry>>>);
 impl History {
     /// Notes something that happens now.
     pub fn note(&self, who: &str, what: Event) {
-        let entry = Entry { at: proto::bus::now_ms(), who: who.to_owned(), what };
+        self.note_ago(0, who, what);
+    }
+
+    /// Notes something that happened so many milliseconds ago.
+    pub(crate) fn note_ago(&self, ago: Ms, who: &str, what: Event) {
+        let entry = Entry { at: proto::bus::now_ms() - ago, who: who.to_owned(), what };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 

@@ -1,24 +1,34 @@
 //! What the checker knows: people with their connections, rooms with their lives, put together from the history
-//! and the witness; and for how long faults disturbed a time.
+//! and the witness.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
+    disturbance::{Disturbances, Part},
     history::{Entry, Event, Ms},
     witness::{Change, Fact},
 };
 
-/// How long a system may need to recover when what was broken runs again.
-const RECOVERY: Ms = 10_000;
-/// However many faults follow on one another, this is all that a time limit is put off for them.
-const MOST_PATIENCE: Ms = 60_000;
-
 /// One connection of somebody.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) number: u32,
+    pub(crate) gateway: usize,
+    /// When they began to try: since then the matcher may count them as there.
+    pub(crate) coming: Ms,
+    /// When they knew that it is there.
     pub(crate) from: Ms,
     pub(crate) to: Ms,
+    /// What they were told of where they are.
+    pub(crate) state: String,
+    pub(crate) last_seq: Option<u64>,
+}
+
+impl Connection {
+    /// What has to work for whoever is on it, beside the servers and what they ask for.
+    pub(crate) fn gateway(&self) -> Part {
+        Part::Gateway(self.gateway)
+    }
 }
 
 /// Somebody.
@@ -26,6 +36,10 @@ pub(crate) struct Connection {
 pub(crate) struct Somebody<'a> {
     pub(crate) entries: Vec<&'a Entry>,
     pub(crate) connections: Vec<Connection>,
+    /// Attempts that they gave up, from then to then.
+    pub(crate) missed: Vec<(Ms, Ms)>,
+    /// An old front-end.
+    pub(crate) old: bool,
 }
 
 /// A room from its first to its last.
@@ -35,11 +49,21 @@ pub(crate) struct Room {
     pub(crate) opened: Ms,
     pub(crate) closed: Ms,
     pub(crate) closed_known: bool,
+    /// When both had entered.
+    pub(crate) begun: Option<Ms>,
+    /// When the first of its messages was erased.
+    pub(crate) erased: Option<Ms>,
+    /// When its members had been told for the first time, as the matcher noted.
+    pub(crate) announced: Option<Ms>,
 }
 
 impl Room {
     pub(crate) fn partner_of(&self, user: &str) -> Option<&str> {
         self.members.iter().map(|(member, _)| member.as_str()).find(|member| *member != user)
+    }
+
+    pub(crate) fn has(&self, user: &str) -> bool {
+        self.members.iter().any(|(member, _)| member == user)
     }
 }
 
@@ -52,6 +76,8 @@ pub(crate) struct Stored {
     pub(crate) seq: u64,
     pub(crate) at: Ms,
     pub(crate) erased: Option<Ms>,
+    /// Something of its room had been erased before.
+    pub(crate) too_late: bool,
 }
 
 /// Everything, for looking up.
@@ -63,23 +89,25 @@ pub(crate) struct Known<'a> {
     pub(crate) rooms: BTreeMap<&'a str, Room>,
     /// In the order in which they were stored.
     pub(crate) stored: Vec<Stored>,
+    /// When MongoDB had which connection of whom.
+    pub(crate) present: HashMap<&'a str, Vec<(Ms, u64)>>,
     pub(crate) end: Ms,
-    faults: Vec<(Ms, Ms)>,
+    pub(crate) faults: Disturbances<'a>,
 }
 
 impl<'a> Known<'a> {
     pub(crate) fn of(entries: &'a [Entry], facts: &'a [Fact]) -> Self {
         let last_fact = facts.iter().map(|fact| fact.at).max().unwrap_or(0);
         let end = entries.iter().map(|entry| entry.at).max().unwrap_or(0).max(last_fact);
-        let faults = faults(entries, end);
         let mut known = Self {
             entries,
             facts,
             people: people(entries, end),
             rooms: BTreeMap::new(),
             stored: Vec::new(),
+            present: HashMap::new(),
             end,
-            faults,
+            faults: Disturbances::of(entries, end),
         };
         known.learn();
         known
@@ -87,44 +115,43 @@ impl<'a> Known<'a> {
 
     fn learn(&mut self) {
         let mut places: HashMap<&str, usize> = HashMap::new();
-        for fact in self.facts {
-            match &fact.what {
+        for Fact { at, what } in self.facts {
+            match what {
                 Change::Opened { room, members } => {
-                    let life =
-                        Room { members: members.clone(), opened: fact.at, closed: self.end, closed_known: false };
-                    self.rooms.insert(room, life);
+                    self.rooms.insert(room, opened(*at, members, self.end));
+                }
+                Change::Begun { room } => {
+                    if let Some(life) = self.rooms.get_mut(room.as_str()) {
+                        life.begun.get_or_insert(*at);
+                    }
+                }
+                Change::Announced { room } => {
+                    if let Some(life) = self.rooms.get_mut(room.as_str()) {
+                        life.announced.get_or_insert(*at);
+                    }
                 }
                 Change::Closed { room } | Change::Gone { room } => {
                     if let Some(life) = self.rooms.get_mut(room.as_str()).filter(|life| !life.closed_known) {
-                        (life.closed, life.closed_known) = (fact.at, true);
+                        (life.closed, life.closed_known) = (*at, true);
                     }
                 }
                 Change::Stored { id, room, author, nonce, seq } => {
                     places.insert(id, self.stored.len());
+                    let too_late = self.rooms.get(room.as_str()).is_some_and(|life| life.erased.is_some());
                     let (room, author, nonce) = (room.clone(), author.clone(), nonce.clone());
-                    self.stored.push(Stored { room, author, nonce, seq: *seq, at: fact.at, erased: None });
+                    let stored = Stored { room, author, nonce, seq: *seq, at: *at, erased: None, too_late };
+                    self.stored.push(stored);
                 }
                 Change::Erased { id } => {
-                    if let Some(place) = places.get(id.as_str()) {
-                        self.stored[*place].erased = Some(fact.at);
+                    let Some(stored) = places.get(id.as_str()).map(|place| &mut self.stored[*place]) else { continue };
+                    stored.erased = Some(*at);
+                    if let Some(life) = self.rooms.get_mut(stored.room.as_str()) {
+                        life.erased.get_or_insert(*at);
                     }
                 }
+                Change::Present { user, epoch } => self.present.entry(user).or_default().push((*at, *epoch)),
             }
         }
-    }
-
-    /// What is left of a span of time when the faults in it, and the recovery after each, do not count.
-    pub(crate) fn undisturbed(&self, from: Ms, to: Ms) -> Ms {
-        let mut disturbed = 0;
-        let mut reached = from;
-        for (began, over) in &self.faults {
-            let (began, over) = ((*began).max(reached), (*over).min(to));
-            if over > began {
-                disturbed += over - began;
-                reached = over;
-            }
-        }
-        (to - from) - disturbed.min(MOST_PATIENCE)
     }
 
     /// The connections of somebody.
@@ -136,47 +163,81 @@ impl<'a> Known<'a> {
     pub(crate) fn of_user(&self, user: &str) -> &[&'a Entry] {
         self.people.get(user).map(|somebody| somebody.entries.as_slice()).unwrap_or_default()
     }
+
+    pub(crate) fn is_old(&self, user: &str) -> bool {
+        self.people.get(user).is_some_and(|somebody| somebody.old)
+    }
+
+    /// The room that somebody is in at this time, as MongoDB had it.
+    pub(crate) fn room_of(&self, user: &str, at: Ms) -> Option<(&'a str, &Room)> {
+        let there = |room: &Room| room.has(user) && room.opened <= at && at < room.closed;
+        self.rooms.iter().find(|(_, room)| there(room)).map(|(id, room)| (*id, room))
+    }
+
+    /// Asked to leave, or was asked to go, before this time.
+    pub(crate) fn left_before(&self, user: &str, at: Ms) -> bool {
+        self.of_user(user).iter().any(|entry| entry.at <= at && matches!(entry.what, Event::Leaving | Event::Left))
+    }
+
+    /// The last time at which somebody was there, or may have seemed to be, before then; nothing for never. An
+    /// attempt that was given up counts if MongoDB saw a new connection of theirs meanwhile.
+    pub(crate) fn last_there(&self, user: &str, before: Ms) -> Option<Ms> {
+        let somebody = self.people.get(user)?;
+        let seen = |from: Ms, to: Ms| {
+            let mut present = self.present.get(user).into_iter().flatten();
+            present.any(|(at, _)| (from..=to).contains(at))
+        };
+        let connected = somebody.connections.iter().map(|line| (line.coming, line.to));
+        let missed = somebody.missed.iter().filter(|(from, to)| seen(*from, *to)).copied();
+        let until = connected.chain(missed).filter(|(from, _)| *from <= before).map(|(_, to)| to.min(before));
+        until.max()
+    }
+}
+
+fn opened(at: Ms, members: &[(String, String)], end: Ms) -> Room {
+    let members = members.to_vec();
+    Room { members, opened: at, closed: end, closed_known: false, begun: None, erased: None, announced: None }
 }
 
 fn people(entries: &[Entry], end: Ms) -> BTreeMap<&str, Somebody<'_>> {
     let mut people: BTreeMap<&str, Somebody<'_>> = BTreeMap::new();
+    let mut coming: HashMap<&str, Ms> = HashMap::new();
     for entry in entries {
-        if matches!(entry.what, Event::FaultBegan | Event::FaultOver) {
+        let at = entry.at;
+        if matches!(entry.what, Event::FaultBegan { .. } | Event::FaultOver) {
             continue;
         }
         let somebody = people.entry(&entry.who).or_default();
         somebody.entries.push(entry);
         match &entry.what {
-            Event::Connected { connection, .. } => {
-                somebody.connections.push(Connection { number: *connection, from: entry.at, to: end });
+            Event::Coming => drop(coming.insert(&entry.who, at)),
+            Event::Missed => {
+                let from = coming.remove(entry.who.as_str()).unwrap_or(at);
+                somebody.missed.push((from, at));
+            }
+            Event::Connected { connection, gateway, state, last_seq, old, .. } => {
+                somebody.old |= old;
+                somebody.connections.push(Connection {
+                    number: *connection,
+                    gateway: *gateway,
+                    coming: coming.remove(entry.who.as_str()).unwrap_or(at),
+                    from: at,
+                    to: end,
+                    state: state.clone(),
+                    last_seq: *last_seq,
+                });
             }
             Event::Lost { connection, .. } => {
                 let lost = somebody.connections.iter_mut().find(|known| known.number == *connection);
                 if let Some(lost) = lost {
-                    lost.to = entry.at;
+                    lost.to = at;
                 }
             }
             _ => {}
         }
     }
-    people
-}
-
-/// When something was broken or recovering, in order.
-fn faults(entries: &[Entry], end: Ms) -> Vec<(Ms, Ms)> {
-    let mut faults: Vec<(Ms, Ms)> = Vec::new();
-    let mut running: HashMap<&str, Ms> = HashMap::new();
-    for entry in entries {
-        match entry.what {
-            Event::FaultBegan => drop(running.insert(&entry.who, entry.at)),
-            Event::FaultOver => {
-                let began = running.remove(entry.who.as_str()).unwrap_or(entry.at);
-                faults.push((began, entry.at + RECOVERY));
-            }
-            _ => {}
-        }
+    for (user, from) in coming {
+        people.entry(user).or_default().missed.push((from, end));
     }
-    faults.extend(running.into_values().map(|began| (began, end)));
-    faults.sort_unstable();
-    faults
+    people
 }

@@ -2,28 +2,42 @@
 //!
 //! ```text
 //! run ─▶ a stack of real processes: 2 gateways, 2 matchers, 3 chat-stores, 3 NATS nodes, 3 MongoDB members
-//!   ├─ people    life, connecting, talking: simulated people, who note in the `history` what they did and saw
-//!   ├─ faults    what is killed, paused, drained, one after the other, as the seed decides
+//!   ├─ people    life, connecting, talking, old: simulated people, who note in the `history` what they did and saw
+//!   ├─ faults    what is killed, paused, drained, one after the other, as the seed decides; aim: at which moment
+//!   ├─ poison    commands that nobody can decode or apply, all the time
 //!   ├─ witness   every change in MongoDB, in its order
 //!   ├─ leftovers what collections, streams and metrics hold when everybody has gone
 //!   └─ checker   history and facts ──▶ violations, each with the events around it; pure
-//!        ├─ known     people, connections and rooms, put together from both
-//!        ├─ rooms     one open room, both told, no ghost, nobody waits for ever, nobody left alone
-//!        └─ messages  kept, received, not twice, in one order, without a gap, erased
+//!        ├─ known, disturbance   people, connections and rooms, put together from both; what a fault excuses, and whom
+//!        ├─ rooms, ghosts, waits one open room, both told, no ghost offered, nobody waits for ever
+//!        ├─ returns, endings     back in the room, what the partner hears; nobody left alone, erased
+//!        ├─ places, messages     stored once, kept, received, not twice, in one order, without a gap
+//!        └─ coverage             how often each could have been seen to be broken: never is a violation, too
 //! ```
 //!
 //! `cargo run -p chaos -- --seed 1 --minutes 10` does it all.
 
+mod aim;
 pub mod checker;
 mod connecting;
+pub mod coverage;
+mod disturbance;
+mod endings;
 pub mod faults;
+mod ghosts;
 pub mod history;
 mod known;
 mod leftovers;
 mod life;
 mod messages;
+mod old;
 pub mod people;
+mod places;
+mod poison;
+mod returns;
 mod rooms;
 pub mod run;
+mod standstill;
 mod talking;
+mod waits;
 pub mod witness;

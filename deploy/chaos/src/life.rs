@@ -7,13 +7,14 @@ use fastrand::Rng;
 use person::{Person, Socket};
 use serde_json::{Value, json};
 use tokio::{
+    sync::watch,
     task::JoinSet,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{
     history::Event,
-    people::World,
+    people::{Start, World},
     talking::{Answer, Draft, ask_to_send},
 };
 
@@ -55,16 +56,20 @@ pub(crate) struct Life {
     pub(crate) heard: Option<String>,
     since: Instant,
     staying: Duration,
+    /// To be waited for before they queue.
+    start: Option<Start>,
+    shouts: watch::Receiver<()>,
 }
 
-/// Lives one life.
-pub(crate) async fn live(world: Arc<World>, mut rng: Rng) {
+/// Lives one life; queues with the others of a crowd, if there is one.
+pub(crate) async fn live(world: Arc<World>, mut rng: Rng, start: Option<Start>) {
     let gateway = rng.usize(..world.gateways.len());
     let Ok(Ok(person)) = timeout(PATIENCE, Person::arrive(&world.gateways[gateway])).await else {
         // That gateway is away; the next life tries another one.
         return sleep(Duration::from_millis(300)).await;
     };
     let staying = Duration::from_millis(rng.u64(4_000..20_000));
+    let shouts = world.shouts();
     let mut life = Life {
         world,
         rng,
@@ -79,6 +84,8 @@ pub(crate) async fn live(world: Arc<World>, mut rng: Rng) {
         heard: None,
         since: Instant::now(),
         staying,
+        start,
+        shouts,
     };
     life.live_on().await;
 }
@@ -119,7 +126,8 @@ impl Life {
                     }
                 }
             }
-            Some(Ok(answer)) = self.sending.join_next() => self.answered(answer),
+            Some(Ok(answer)) = self.sending.join_next() => self.answered(answer).await,
+            Ok(()) = self.shouts.changed() => { drop(socket); self.shout().await }
             () = sleep_until(idea) => { drop(socket); self.have_an_idea().await }
         }
     }
@@ -145,7 +153,7 @@ impl Life {
                 0..25 => self.lose_connection(100..9_000).await,
                 25..30 => self.lose_connection(33_000..38_000).await,
                 30..130 => self.like(),
-                _ => self.say_something(),
+                _ => self.say_something().await,
             },
             Stage::Idle | Stage::Over => {}
         }
@@ -163,6 +171,7 @@ impl Life {
     }
 
     async fn leave(&mut self) {
+        self.note(Event::Leaving);
         if self.ask("leave_room", Value::Null).await.is_some_and(|answer| answer["success"] == true) {
             self.note(Event::Left);
             self.stage = Stage::Over;
@@ -174,13 +183,21 @@ impl Life {
             self.stage = Stage::Over;
             return;
         }
+        if let Some(start) = self.start.take() {
+            start.line_up().await;
+        }
         let queue = ["vent", "listen", "talk"][self.rng.usize(..3)];
         let Some(answer) = self.ask("request_queue", json!({"queue": queue})).await else { return };
         let code = answer["code"].as_str().unwrap_or_default();
         if answer["success"] == true || code == "already_waiting" || code == "in_room" {
             self.note(Event::Queued { queue: queue.to_owned() });
             (self.stage, self.since) = (Stage::Waiting, Instant::now());
-            return;
+            // Whom a partner could be found for who is not there any more.
+            return match self.rng.u32(..20) {
+                0 => self.lose_connection(3_000..9_000).await,
+                1 => self.vanish(),
+                _ => {}
+            };
         }
         sleep(Duration::from_millis(500)).await;
     }
@@ -208,22 +225,31 @@ impl Life {
         });
     }
 
-    fn say_something(&mut self) {
+    async fn say_something(&mut self) {
         if self.drafts.len() >= 3 {
             return;
         }
         self.said += 1;
         self.drafts.insert(self.said, Draft::new());
-        self.send(self.said);
+        self.send(self.said).await;
     }
 
-    pub(crate) fn send(&mut self, number: u64) {
+    async fn shout(&mut self) {
+        for _ in 0..3 {
+            if self.stage == Stage::Room {
+                self.say_something().await;
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, number: u64) {
         let (Some(line), Some(draft)) = (&self.line, self.drafts.get_mut(&number)) else { return };
         let first = !std::mem::replace(&mut draft.tried, true);
         let nonce = draft.nonce.clone();
-        let sending = ask_to_send(line.socket.clone(), number, nonce.clone(), first);
-        self.sending.spawn(sending);
-        self.note(Event::Sent { nonce, number, first });
+        let socket = line.socket.clone();
+        self.note(Event::Sent { nonce: nonce.clone(), number, first });
+        let answer = ask_to_send(socket, number, nonce, first).await;
+        self.sending.spawn(answer);
     }
 
     pub(crate) fn note(&self, what: Event) {

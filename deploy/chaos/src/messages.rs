@@ -1,97 +1,61 @@
-//! The invariants of messages.
+//! What became of messages: kept when that was said, received by the partner, once, in one order, without a gap.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
-    checker::{Violation, violation},
+    checker::Findings,
+    disturbance::Part,
     history::{Entry, Event, Ms},
-    known::{Known, Stored},
+    known::{Connection, Known},
+    places::Index,
+    rooms::AT_ONCE,
 };
 
-/// How soon a message reaches a partner who is there, or is back.
-const DELIVERED: Ms = 5_000;
-/// How soon a room's messages are erased after its end.
-const ERASED: Ms = 5_000;
+/// How soon a message reaches a partner who is there.
+const DELIVERED: Ms = 4_000;
+/// How long a connection that brings somebody back has to last to have brought all that was missed.
+const CAUGHT_UP: Ms = 2_000;
+/// A gateway says after 5 s that a message could not be kept; the machine is noisy.
+const REFUSED: Ms = 7_000;
 
-/// What a fault excuses at most, with the recovery from it: of the erasure, and of what was stored after it.
-const EXCUSED: Ms = 25_000;
-const EXCUSED_AFTERWARDS: Ms = 8_000;
-
-pub(crate) fn check(known: &Known<'_>, violations: &mut Vec<Violation>) {
+pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
     let stored = Index::of(known);
-    places(known, &stored, violations);
-    kept(known, &stored, violations);
-    for (user, somebody) in &known.people {
-        connections(known, &stored, user, &somebody.entries, violations);
-        order_of_sending(known, user, &somebody.entries, violations);
-    }
-    erased(known, violations);
-}
-
-/// What was stored, for looking up.
-struct Index<'k> {
-    by_place: BTreeMap<(&'k str, u64), &'k Stored>,
-    by_nonce: HashMap<(&'k str, &'k str, &'k str), Vec<&'k Stored>>,
-}
-
-impl<'k> Index<'k> {
-    fn of(known: &'k Known<'_>) -> Self {
-        let mut index = Self { by_place: BTreeMap::new(), by_nonce: HashMap::new() };
-        for stored in &known.stored {
-            // The first: what is stored after the end and erased again may have the same place.
-            index.by_place.entry((&stored.room, stored.seq)).or_insert(stored);
-            index.by_nonce.entry((&stored.room, &stored.author, &stored.nonce)).or_default().push(stored);
-        }
-        index
-    }
-}
-
-/// The places of a room are 1, 2, 3, … in the order of storing, each nonce once.
-fn places(known: &Known<'_>, index: &Index<'_>, violations: &mut Vec<Violation>) {
-    let mut last: HashMap<&str, u64> = HashMap::new();
-    // What is stored after the end has to go again, which is looked at below.
-    for stored in known.stored.iter().filter(|stored| stored.at <= room_end(known, &stored.room)) {
-        let last = last.entry(&stored.room).or_default();
-        if stored.seq != *last + 1 {
-            let what = format!("in {} place {} was stored after place {last}", stored.room, stored.seq);
-            violations.push(violation(known, "no gap", room_end(known, &stored.room), &[&stored.room], what));
-        }
-        *last = stored.seq;
-    }
-    for ((room, author, nonce), stored) in &index.by_nonce {
-        // Stored again after it was erased with its room, it has to be erased again: that is looked at below.
-        let twice = stored.windows(2).any(|pair| pair[0].erased.is_none_or(|erased| erased > pair[1].at));
-        if twice {
-            let what = format!("the message {nonce} is stored {} times", stored.len());
-            violations.push(violation(known, "stored once", room_end(known, room), &[author, room], what));
-        }
-    }
-}
-
-fn room_end(known: &Known<'_>, room: &str) -> Ms {
-    known.rooms.get(room).map_or(known.end, |room| room.closed)
-}
-
-/// Whatever was acknowledged is stored at that place, and reaches the partner.
-fn kept(known: &Known<'_>, index: &Index<'_>, violations: &mut Vec<Violation>) {
     let received: HashSet<(&str, &str, u64)> = known.entries.iter().filter_map(received).collect();
     for entry in known.entries {
-        let Event::Acknowledged { nonce, room, seq, .. } = &entry.what else { continue };
-        let author = entry.who.as_str();
-        let found = index.by_nonce.get(&(room.as_str(), author, nonce.as_str()));
-        if !found.is_some_and(|stored| stored.iter().any(|stored| stored.seq == *seq)) {
-            let what = format!("message {nonce} was acknowledged at place {seq} and is not stored there");
-            violations.push(violation(known, "acknowledged is kept", entry.at, &[author, room], what));
+        if let Event::Acknowledged { nonce, room, seq, .. } = &entry.what {
+            kept(known, &stored, entry, (nonce, room, *seq), found);
+            reaches_the_partner(known, &received, entry, (room, *seq), found);
         }
-        let Some(life) = known.rooms.get(room.as_str()) else { continue };
-        let Some(partner) = life.partner_of(author) else { continue };
-        let could = |from: Ms, to: Ms| known.undisturbed(from.max(entry.at), to.min(life.closed)) > DELIVERED;
-        let there = known.connections(partner).iter().any(|line| could(line.from, line.to));
-        if there && !received.contains(&(partner, room.as_str(), *seq)) {
-            let what = format!("{partner} was there and never received place {seq} of {room}");
-            violations.push(violation(known, "received by the partner", entry.at, &[author, partner, room], what));
+        if let Event::Refused { answer, after, .. } = &entry.what {
+            refused_in_time(known, entry, answer, *after, found);
         }
     }
+    for (user, somebody) in &known.people {
+        Listener { known, stored: &stored, user, last: HashMap::new(), fresh: false }.hears(&somebody.entries, found);
+        order_of_sending(known, user, &somebody.entries, found);
+    }
+}
+
+/// Whatever was acknowledged was stored before, at that place.
+fn kept(
+    known: &Known<'_>,
+    stored: &Index<'_>,
+    entry: &Entry,
+    (nonce, room, seq): (&str, &str, u64),
+    found: &mut Findings,
+) {
+    found.judged("acknowledged is kept");
+    let author = entry.who.as_str();
+    let same = stored.by_nonce.get(&(room, author, nonce)).into_iter().flatten();
+    let first = same.filter(|stored| stored.seq == seq).map(|stored| stored.at).min();
+    let what = match first {
+        None => format!("message {nonce} was acknowledged at place {seq} and is not stored there"),
+        Some(at) if at > entry.at + AT_ONCE => {
+            format!("message {nonce} was acknowledged {} ms before it was stored", at - entry.at)
+        }
+        Some(_) => return,
+    };
+    found.broken(known, "acknowledged is kept", entry.at, &[author, room], what);
 }
 
 fn received(entry: &Entry) -> Option<(&str, &str, u64)> {
@@ -101,46 +65,116 @@ fn received(entry: &Entry) -> Option<(&str, &str, u64)> {
     }
 }
 
-/// What one person's connections were sent: nothing twice, in the order of places, none left out but their own.
-fn connections(known: &Known<'_>, index: &Index<'_>, user: &str, entries: &[&Entry], violations: &mut Vec<Violation>) {
-    let mut last: HashMap<&str, u64> = HashMap::new();
-    for entry in entries {
-        match &entry.what {
-            Event::Connected { last_seq, .. } => {
-                // From here on again: what the client says it has seen.
-                for last in last.values_mut() {
-                    *last = last_seq.unwrap_or(0);
-                }
-            }
-            Event::Received { room, seq, author, nonce, .. } => {
-                let last = last.entry(room).or_default();
-                let mut bad = |invariant, what| {
-                    violations.push(violation(known, invariant, entry.at, &[user, author, room], what));
-                };
-                if *seq == *last {
-                    bad("received once", format!("{user} received place {seq} of {room} twice"));
-                } else if *seq < *last {
-                    bad("one order", format!("{user} received place {seq} of {room} after place {last}"));
-                }
-                let missing = (*last + 1..*seq).find(|place| {
-                    index.by_place.get(&(room.as_str(), *place)).is_none_or(|stored| stored.author != user)
-                });
-                if let Some(place) = missing {
-                    bad("no gap", format!("{user} received place {seq} of {room} without place {place}"));
-                }
-                let there = index.by_place.get(&(room.as_str(), *seq));
-                if there.is_none_or(|stored| stored.nonce != *nonce || stored.author != *author) {
-                    bad("one order", format!("{user} received {nonce} at place {seq} of {room}, where it is not"));
-                }
-                *last = (*last).max(*seq);
-            }
-            _ => {}
+/// The partner who was there for long enough has received it, and so has who came back after it was acknowledged,
+/// whatever is broken then: it is in what they are told when they come back.
+fn reaches_the_partner(
+    known: &Known<'_>,
+    received: &HashSet<(&str, &str, u64)>,
+    entry: &Entry,
+    (room, seq): (&str, u64),
+    found: &mut Findings,
+) {
+    let author = entry.who.as_str();
+    let Some(life) = known.rooms.get(room) else { return };
+    let Some(partner) = life.partner_of(author) else { return };
+    let there = |line: &Connection| {
+        let parts = [Part::ChatStore, Part::Matcher, line.gateway()];
+        known.faults.undisturbed(&parts, line.from.max(entry.at), line.to.min(life.closed)) > DELIVERED
+    };
+    let back = |line: &Connection| {
+        let missed = line.coming > entry.at && line.state == "room" && line.last_seq.is_some_and(|seen| seen < seq);
+        missed && line.to - line.from > CAUGHT_UP && life.closed > line.from
+    };
+    let lines = known.connections(partner);
+    let (there, back) = (lines.iter().any(there), lines.iter().any(back));
+    if back {
+        found.judged("received after coming back");
+    }
+    if there || back {
+        found.judged("received by the partner");
+        if !received.contains(&(partner, room, seq)) {
+            let what = format!("{partner} was there and never received place {seq} of {room}");
+            found.broken(known, "received by the partner", entry.at, &[author, partner, room], what);
         }
     }
 }
 
+/// What cannot be kept is refused in time, in words; unless the gateway itself is broken.
+fn refused_in_time(known: &Known<'_>, entry: &Entry, answer: &str, after: Ms, found: &mut Findings) {
+    found.judged("refused in time");
+    let asked = entry.at - after;
+    let line = known.connections(&entry.who).iter().rfind(|line| line.from <= asked);
+    let broken = line.is_none_or(|line| {
+        let gateways = |fault: &&crate::disturbance::Disturbance<'_>| fault.part == line.gateway();
+        known.faults.all().iter().filter(gateways).any(|fault| fault.began <= entry.at && fault.over >= asked)
+    });
+    // What somebody says who has just asked to leave has to wait for that.
+    let leaving = known
+        .of_user(&entry.who)
+        .iter()
+        .any(|other| other.what == Event::Leaving && (asked - REFUSED..=entry.at).contains(&other.at));
+    if after > REFUSED && !broken && !leaving {
+        let what = format!("{} was told {answer} after {after} ms", entry.who);
+        found.broken(known, "refused in time", entry.at, &[&entry.who], what);
+    }
+}
+
+/// Somebody whose connections are sent the messages of rooms: nothing twice, in the order of places, none left out
+/// but their own.
+struct Listener<'k> {
+    known: &'k Known<'k>,
+    stored: &'k Index<'k>,
+    user: &'k str,
+    last: HashMap<&'k str, u64>,
+    /// Nothing has come on this connection of an old client, which cannot say what it has seen.
+    fresh: bool,
+}
+
+impl<'k> Listener<'k> {
+    fn hears(mut self, entries: &[&'k Entry], found: &mut Findings) {
+        for entry in entries {
+            match &entry.what {
+                Event::Connected { old: true, .. } => self.fresh = true,
+                Event::Connected { last_seq, .. } => {
+                    // From here on again: what the client says it has seen.
+                    self.last.values_mut().for_each(|last| *last = last_seq.unwrap_or(0));
+                }
+                Event::Received { room, seq, author, nonce, .. } => {
+                    self.received(entry.at, (room, *seq), author, nonce, found);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn received(&mut self, at: Ms, (room, seq): (&'k str, u64), author: &str, nonce: &str, found: &mut Findings) {
+        found.judged("received once");
+        let (known, stored, user) = (self.known, self.stored, self.user);
+        let last = self.last.entry(room).or_default();
+        if std::mem::take(&mut self.fresh) && seq <= *last {
+            // Told again what may not have arrived, from there on without a gap.
+            *last = seq - 1;
+        }
+        let mut bad = |invariant, what: String| found.broken(known, invariant, at, &[user, author, room], what);
+        if seq == *last {
+            bad("received once", format!("{user} received place {seq} of {room} twice"));
+        } else if seq < *last {
+            bad("one order", format!("{user} received place {seq} of {room} after place {last}"));
+        }
+        let not_own = |place: &u64| stored.by_place.get(&(room, *place)).is_none_or(|stored| stored.author != user);
+        if let Some(place) = (*last + 1..seq).find(not_own) {
+            bad("no gap", format!("{user} received place {seq} of {room} without place {place}"));
+        }
+        let there = stored.by_place.get(&(room, seq));
+        if there.is_none_or(|stored| stored.nonce != nonce || stored.author != author) {
+            bad("one order", format!("{user} received {nonce} at place {seq} of {room}, where it is not"));
+        }
+        *last = (*last).max(seq);
+    }
+}
+
 /// Messages that were kept at the first try have places in the order of sending.
-fn order_of_sending(known: &Known<'_>, user: &str, entries: &[&Entry], violations: &mut Vec<Violation>) {
+fn order_of_sending(known: &Known<'_>, user: &str, entries: &[&Entry], found: &mut Findings) {
     let mut places: BTreeMap<(&str, u64), (u64, Ms)> = BTreeMap::new();
     for entry in entries {
         if let Event::Acknowledged { number, room, seq, first: true, .. } = &entry.what {
@@ -150,26 +184,13 @@ fn order_of_sending(known: &Known<'_>, user: &str, entries: &[&Entry], violation
     let places: Vec<_> = places.into_iter().collect();
     for pair in places.windows(2) {
         let [((room, number), (seq, _)), ((next_room, next), (next_seq, at))] = pair else { continue };
-        if room == next_room && next_seq < seq {
-            let what = format!("message {number} of {user} has place {seq}, and {next} has place {next_seq}");
-            violations.push(violation(known, "one order", *at, &[user, room], what));
+        if room != next_room {
+            continue;
         }
-    }
-}
-
-/// Nothing of a room is stored for long after its end.
-fn erased(known: &Known<'_>, violations: &mut Vec<Violation>) {
-    let mut late: HashSet<&str> = HashSet::new();
-    for stored in &known.stored {
-        let Some(room) = known.rooms.get(stored.room.as_str()).filter(|room| room.closed_known) else { continue };
-        let gone = stored.erased.unwrap_or(known.end);
-        let (since, excused) =
-            if stored.at > room.closed { (stored.at, EXCUSED_AFTERWARDS) } else { (room.closed, EXCUSED) };
-        let gone = gone.max(since);
-        let too_late = known.undisturbed(since, gone).max(gone - since - excused) > ERASED;
-        if too_late && late.insert(&stored.room) {
-            let what = format!("messages of {} were there {} ms after its end", stored.room, gone - room.closed);
-            violations.push(violation(known, "erased at the end", room.closed, &[&stored.room], what));
+        found.judged("one order");
+        if next_seq < seq {
+            let what = format!("message {number} of {user} has place {seq}, and {next} has place {next_seq}");
+            found.broken(known, "one order", *at, &[user, room], what);
         }
     }
 }

@@ -7,11 +7,15 @@ use local::{Database, Stack, StackOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    checker::{Violation, check},
-    faults::Fault,
+    aim,
+    checker::{Findings, Violation, check},
+    coverage::{ALWAYS, Coverage},
+    faults::{Fault, Scene},
     history::{Entry, Event, History},
     leftovers::{self, Sweeps},
     people::People,
+    poison::Poison,
+    standstill::Watch,
     witness::{Change, Fact, Witness},
 };
 
@@ -33,15 +37,17 @@ pub struct Plan {
     pub calm: Duration,
     /// How many people are there at once.
     pub people: usize,
-    /// Which faults, in this order again and again; none for all of them, shuffled.
+    /// Which faults, in this order again and again, each at least once; none for all of them, shuffled.
     pub faults: Vec<Fault>,
 }
 
 /// What came of it.
 #[derive(Debug)]
 pub struct Report {
-    /// Broken promises.
+    /// Broken promises, and those that were never put to the test.
     pub violations: Vec<Violation>,
+    /// How often each could have been seen to be broken.
+    pub coverage: Coverage,
     seed: u64,
     entries: Vec<Entry>,
     facts: Vec<Fact>,
@@ -65,51 +71,80 @@ pub async fn run(plan: Plan, say: impl Fn(&str)) -> anyhow::Result<Report> {
     })
     .await?;
     let witness = Witness::watch(stack.mongodb_uri(), stack.database()).await?;
+    let poison = Poison::begin(&stack).await?;
     let history = History::default();
-    let mut left = break_under_traffic(&plan, &stack, &history, &say).await?;
+    let _watch = Watch::begin(&history);
+    let mut left = break_under_traffic(&plan, &stack, &witness, &history, &say).await?;
     say("everybody goes home");
+    let (wrong, poisoned) = poison.end().await?;
+    left.extend(wrong);
     left.extend(leftovers::wait_for_nothing(&stack, REMOVED).await);
     left.extend(sweeps.heard());
     // The change stream is a little behind.
     sleep(Duration::from_secs(2)).await;
     let (entries, facts) = (history.entries(), witness.facts());
-    let violations = check(&entries, &facts, &left);
+    let Findings { mut violations, mut coverage } = check(&entries, &facts, &left);
+    aim::count(&entries, &facts, &mut coverage);
+    (0..poisoned).for_each(|_| coverage.judged(DEAD));
+    violations.extend(never_judged(&plan, &coverage));
     if !violations.is_empty() {
         say(&stack.recent_logs());
     }
     stack.stop().await?;
-    Ok(Report { violations, seed: plan.seed, entries, facts })
+    Ok(Report { violations, coverage, seed: plan.seed, entries, facts })
+}
+
+/// Something bad ended among the dead letters, with its reason.
+const DEAD: &str = "dead letters";
+
+/// What the run says nothing about, although it was there for that.
+fn never_judged(plan: &Plan, coverage: &Coverage) -> Vec<Violation> {
+    let mut wanted = ALWAYS.to_vec();
+    wanted.push(DEAD);
+    let struck = |fault| plan.faults.is_empty() || plan.faults.contains(&fault);
+    let of_faults = [(Fault::KillMatcher, aim::IN_A_TICK), (Fault::KillChatStore, aim::IN_FLIGHT)];
+    wanted.extend(of_faults.into_iter().filter(|(fault, _)| struck(*fault)).map(|(_, what)| what));
+    let never = wanted.into_iter().filter(|what| coverage.of(what) == 0);
+    let what = || "never: this run could not have seen it broken".to_owned();
+    never.map(|invariant| Violation { invariant, what: what(), around: Vec::new() }).collect()
 }
 
 /// Answers what is wrong already.
 async fn break_under_traffic(
     plan: &Plan,
     stack: &Stack,
+    witness: &Witness,
     history: &History,
     say: &impl Fn(&str),
 ) -> anyhow::Result<Vec<String>> {
     let mut wrong = Vec::new();
     let mut rng = Rng::with_seed(plan.seed);
-    let people = People::arrive(stack.gateway_urls(), history, plan.people, plan.seed);
+    let mut people = People::arrive(stack.gateway_urls(), history, plan.people, plan.seed);
     sleep(plan.calm).await;
     let deadline = Instant::now() + plan.time;
-    let mut next = Vec::new();
-    while Instant::now() < deadline {
-        let fault = match next.pop() {
-            Some(fault) => fault,
-            None => {
-                next = in_some_order(&plan.faults, &mut rng);
-                continue;
-            }
+    let mut next = plan.faults.iter().rev().copied().collect::<Vec<_>>();
+    while Instant::now() < deadline || !next.is_empty() {
+        let Some(fault) = next.pop() else {
+            next = in_some_order(&plan.faults, &mut rng);
+            continue;
         };
         say(fault.name());
-        fault.strike(stack, &mut rng, history).await?;
+        fault.strike(&mut Scene { stack, rng: &mut rng, history, witness, people: &mut people }).await?;
         wrong.extend(start_what_died(stack).await?);
-        sleep(Duration::from_millis(rng.u64(500..8_000))).await;
+        sleep(pause(&mut rng)).await;
+        if plan.faults.is_empty() && Instant::now() > deadline {
+            break;
+        }
     }
     sleep(plan.calm).await;
     people.go_home(GOING_HOME).await;
     Ok(wrong)
+}
+
+/// Sometimes the next fault strikes in the recovery from the last one, sometimes all is well for a while.
+fn pause(rng: &mut Rng) -> Duration {
+    let recovering = rng.u32(..3) > 0;
+    Duration::from_millis(if recovering { rng.u64(500..6_000) } else { rng.u64(12_000..20_000) })
 }
 
 fn in_some_order(faults: &[Fault], rng: &mut Rng) -> Vec<Fault> {
@@ -157,22 +192,24 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.violations.iter().try_for_each(|violation| writeln!(formatter, "{violation}"))?;
         let mut faults: BTreeMap<&str, usize> = BTreeMap::new();
-        for entry in self.entries.iter().filter(|entry| entry.what == Event::FaultBegan) {
+        for entry in self.entries.iter().filter(|entry| matches!(entry.what, Event::FaultBegan { .. })) {
             *faults.entry(&entry.who).or_default() += 1;
         }
         let rooms = self.facts.iter().filter(|fact| matches!(fact.what, Change::Opened { .. })).count();
         let faults: Vec<String> = faults.into_iter().map(|(name, count)| format!("{name} {count}")).collect();
         writeln!(formatter, "faults: {}", faults.join(", "))?;
+        writeln!(formatter, "judged: {}", self.coverage)?;
         write!(
             formatter,
             "seed {}: {} violations; {rooms} rooms, {} messages acknowledged, {} refused, {} received, \
-             {} connections, {} lost by the server's side",
+             {} connections, {} of them of old clients, {} lost by the server's side",
             self.seed,
             self.violations.len(),
             self.acknowledged(),
             self.count(|event| matches!(event, Event::Refused { .. })),
             self.count(|event| matches!(event, Event::Received { .. })),
             self.count(|event| matches!(event, Event::Connected { .. })),
+            self.count(|event| matches!(event, Event::Connected { old: true, .. })),
             self.count(|event| matches!(event, Event::Lost { cut: false, .. })),
         )
     }

@@ -14,7 +14,7 @@ use crate::{
 /// A gateway has 5 s to say that it could not be kept; the machine is noisy.
 const ACKNOWLEDGED: Duration = Duration::from_secs(9);
 /// How soon what could not be kept is sent again.
-const AGAIN: Duration = Duration::from_millis(500);
+pub(crate) const AGAIN: Duration = Duration::from_millis(500);
 
 /// A message that is not acknowledged yet.
 pub(crate) struct Draft {
@@ -34,15 +34,34 @@ pub(crate) enum Answer {
     Message { number: u64, nonce: String, first: bool, after: Ms, answer: Option<Value> },
 }
 
-pub(crate) async fn ask_to_send(socket: Arc<Socket>, number: u64, nonce: String, first: bool) -> Answer {
-    if !first {
-        sleep(AGAIN).await;
-    }
-    let asked = Instant::now();
+/// Says it at once, the first time; answers with what comes of it.
+pub(crate) async fn ask_to_send(
+    socket: Arc<Socket>,
+    number: u64,
+    nonce: String,
+    first: bool,
+) -> impl Future<Output = Answer> + use<> {
     let message = json!({"content": format!("message {number}"), "nonce": nonce});
-    let answer = timeout(ACKNOWLEDGED, socket.ask("send_message", message)).await;
+    let said = if first { Some(timeout(ACKNOWLEDGED, socket.begin("send_message", &message)).await) } else { None };
+    async move {
+        if !first {
+            sleep(AGAIN).await;
+        }
+        let asked = Instant::now();
+        let answering = async {
+            match said {
+                Some(said) => anyhow::Ok(said??.await?),
+                None => socket.ask("send_message", message).await,
+            }
+        };
+        let answer = timeout(ACKNOWLEDGED, answering).await;
+        answer_to(number, nonce, first, asked, answer.ok().and_then(Result::ok))
+    }
+}
+
+fn answer_to(number: u64, nonce: String, first: bool, asked: Instant, answer: Option<Value>) -> Answer {
     let after = Ms::try_from(asked.elapsed().as_millis()).unwrap_or(Ms::MAX);
-    Answer::Message { number, nonce, first, after, answer: answer.ok().and_then(Result::ok) }
+    Answer::Message { number, nonce, first, after, answer }
 }
 
 impl Life {
@@ -61,6 +80,11 @@ impl Life {
             "send_message_to_client" => self.received(data, false),
             "user_connected" => self.note(Event::PartnerHere),
             "user_disconnected" => self.note(Event::PartnerLost),
+            // A page stops then.
+            "replaced" => {
+                self.note(Event::Replaced);
+                self.enter(Stage::Over);
+            }
             "room_ended" => {
                 self.note(Event::Ended);
                 self.enter(Stage::Over);
@@ -112,7 +136,7 @@ impl Life {
         self.note(Event::Received { connection, room, seq, author, nonce, missed });
     }
 
-    pub(crate) fn answered(&mut self, answer: Answer) {
+    pub(crate) async fn answered(&mut self, answer: Answer) {
         let Answer::Message { number, nonce, first, after, answer } = answer else { return };
         let Some(answer) = answer else {
             // No word at all: the connection hangs, a page would try another way.
@@ -130,7 +154,7 @@ impl Life {
         let again = code == "unavailable";
         self.note(Event::Refused { nonce, answer: code, after });
         if again {
-            self.send(number);
+            self.send(number).await;
         } else {
             self.drafts.remove(&number);
         }

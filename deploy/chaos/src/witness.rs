@@ -10,7 +10,7 @@ use mongodb::{
     bson::{Bson, Document},
     change_stream::event::ResumeToken,
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::history::Ms;
 
@@ -32,6 +32,16 @@ pub enum Change {
         room: String,
         /// Who, and from which queues.
         members: Vec<(String, String)>,
+    },
+    /// The matcher has noted that both were told.
+    Announced {
+        /// Of which room.
+        room: String,
+    },
+    /// Both have entered: the conversation has begun.
+    Begun {
+        /// In which room.
+        room: String,
     },
     /// The room is over.
     Closed {
@@ -61,13 +71,37 @@ pub enum Change {
         /// Its id.
         id: String,
     },
+    /// Somebody has this connection, as the matcher has it.
+    Present {
+        /// Who.
+        user: String,
+        /// The connection's number.
+        epoch: u64,
+    },
 }
 
 /// Watches until it is dropped.
 #[derive(Debug)]
 pub struct Witness {
-    facts: Arc<Mutex<Vec<Fact>>>,
+    seen: Seen,
     watching: JoinHandle<()>,
+}
+
+/// What was seen, and how many rooms were opened: for those who wait for one.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    facts: Arc<Mutex<Vec<Fact>>>,
+    opened: Arc<watch::Sender<u64>>,
+}
+
+impl Seen {
+    fn note(&self, fact: Fact) {
+        let opened = matches!(fact.what, Change::Opened { .. });
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner).push(fact);
+        if opened {
+            self.opened.send_modify(|count| *count += 1);
+        }
+    }
 }
 
 impl Witness {
@@ -80,15 +114,21 @@ impl Witness {
         let stream = database.watch().await.context("watching MongoDB")?;
         let token = stream.resume_token();
         drop(stream);
-        let facts = Arc::default();
-        let watching = tokio::spawn(follow(database, token, Arc::clone(&facts)));
-        Ok(Self { facts, watching })
+        let seen = Seen::default();
+        let watching = tokio::spawn(follow(database, token, seen.clone()));
+        Ok(Self { seen, watching })
     }
 
     /// What was seen until now.
     #[must_use]
     pub fn facts(&self) -> Vec<Fact> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells of rooms that are opened from now on.
+    #[must_use]
+    pub fn openings(&self) -> watch::Receiver<u64> {
+        self.seen.opened.subscribe()
     }
 }
 
@@ -98,15 +138,15 @@ impl Drop for Witness {
     }
 }
 
-async fn follow(database: Database, mut token: Option<ResumeToken>, facts: Arc<Mutex<Vec<Fact>>>) {
+async fn follow(database: Database, mut token: Option<ResumeToken>, seen: Seen) {
     loop {
         // Whatever it is: MongoDB is being killed, and comes back.
-        let _broken = read(&database, &mut token, &facts).await;
+        let _broken = read(&database, &mut token, &seen).await;
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
 }
 
-async fn read(database: &Database, token: &mut Option<ResumeToken>, facts: &Mutex<Vec<Fact>>) -> anyhow::Result<()> {
+async fn read(database: &Database, token: &mut Option<ResumeToken>, seen: &Seen) -> anyhow::Result<()> {
     let mut watch = database.watch();
     if let Some(token) = token.clone() {
         watch = watch.start_after(token);
@@ -114,7 +154,7 @@ async fn read(database: &Database, token: &mut Option<ResumeToken>, facts: &Mute
     let mut changes = watch.await?.with_type::<Document>();
     while let Some(change) = changes.next().await {
         if let Some(fact) = fact(&change?) {
-            facts.lock().unwrap_or_else(PoisonError::into_inner).push(fact);
+            seen.note(fact);
         }
         *token = changes.resume_token();
     }
@@ -127,10 +167,11 @@ fn fact(change: &Document) -> Option<Fact> {
     let id = text(change.get_document("documentKey").ok()?, "_id")?;
     let what = match (collection, change.get_str("operationType").ok()?) {
         ("rooms", "insert") => opened(id, change.get_document("fullDocument").ok()?),
-        ("rooms", "update") => closed(id, change.get_document("updateDescription").ok()?)?,
+        ("rooms", "update") => updated(id, change.get_document("updateDescription").ok()?)?,
         ("rooms", "delete") => Change::Gone { room: id },
         ("messages", "insert") => stored(id, change.get_document("fullDocument").ok()?)?,
         ("messages", "delete") => Change::Erased { id },
+        ("users", "insert" | "replace") => present(id, change.get_document("fullDocument").ok()?)?,
         _ => return None,
     };
     Some(Fact { at, what })
@@ -145,9 +186,21 @@ fn opened(room: String, document: &Document) -> Change {
     Change::Opened { room, members: members.iter().filter_map(member).collect() }
 }
 
-fn closed(room: String, update: &Document) -> Option<Change> {
-    let open = update.get_document("updatedFields").ok()?.get_bool("open").ok()?;
-    (!open).then_some(Change::Closed { room })
+fn updated(room: String, update: &Document) -> Option<Change> {
+    let fields = update.get_document("updatedFields").ok()?;
+    if fields.get_bool("open").is_ok_and(|open| !open) {
+        return Some(Change::Closed { room });
+    }
+    if fields.get_bool("begun").unwrap_or(false) {
+        return Some(Change::Begun { room });
+    }
+    fields.contains_key("announced_at").then_some(Change::Announced { room })
+}
+
+fn present(user: String, document: &Document) -> Option<Change> {
+    let connected = document.get_bool("connected").ok()?;
+    let epoch = document.get_i64("epoch").ok().or_else(|| document.get_i32("epoch").ok().map(i64::from))?;
+    connected.then_some(Change::Present { user, epoch: u64::try_from(epoch).ok()? })
 }
 
 fn stored(id: String, document: &Document) -> Option<Change> {

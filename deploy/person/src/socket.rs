@@ -88,11 +88,20 @@ impl Socket {
     /// # Errors
     /// When none comes.
     pub async fn ask(&self, event: &str, data: Value) -> anyhow::Result<Value> {
+        let answer = self.begin(event, &data).await?;
+        timeout(PATIENCE, answer).await.context("no acknowledgement in time")?.context("the connection is gone")
+    }
+
+    /// Emits an event; its acknowledgement comes later. What is begun first is sent first.
+    ///
+    /// # Errors
+    /// When the connection is gone.
+    pub async fn begin(&self, event: &str, data: &Value) -> anyhow::Result<oneshot::Receiver<Value>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
         send(&self.sink, format!("42{id}{}", json!([event, data]))).await?;
-        timeout(PATIENCE, receiver).await.context("no acknowledgement in time")?.context("the connection is gone")
+        Ok(receiver)
     }
 
     /// Asks, and gives the data of a good answer.
@@ -158,6 +167,14 @@ impl Socket {
     /// # Errors
     /// When the connection is gone already.
     pub async fn disconnect(self) -> anyhow::Result<()> {
+        self.say_goodbye().await
+    }
+
+    /// The same, with the connection left open for a while.
+    ///
+    /// # Errors
+    /// When the connection is gone already.
+    pub async fn say_goodbye(&self) -> anyhow::Result<()> {
         send(&self.sink, "41".to_owned()).await
     }
 }

@@ -1,7 +1,8 @@
 //! Histories for the tests, told event by event.
 
 use chaos::{
-    checker::check,
+    checker::{Findings, check},
+    coverage::Coverage,
     history::{Entry, Event, Ms},
     witness::{Change, Fact},
 };
@@ -23,7 +24,16 @@ impl Story {
     }
 
     pub(crate) fn connected(&mut self, at: Ms, who: &str, connection: u32, state: &str, last_seq: Option<u64>) {
-        self.at(at, who, Event::Connected { connection, gateway: 0, state: state.to_owned(), last_seq });
+        self.at(
+            at,
+            who,
+            Event::Connected { connection, gateway: 0, state: state.to_owned(), room: None, last_seq, old: false },
+        );
+    }
+
+    /// Something is broken from then on.
+    pub(crate) fn fault(&mut self, at: Ms, target: &str) {
+        self.at(at, target, Event::FaultBegan { target: target.to_owned() });
     }
 
     pub(crate) fn lost(&mut self, at: Ms, who: &str, connection: u32) {
@@ -70,6 +80,7 @@ impl Story {
             story.queued(10, who);
         }
         story.opened(20, "r", [("ann", "talk"), ("ben", "talk")]);
+        story.fact(25, Change::Begun { room: "r".to_owned() });
         story.at(30, "ann", Event::Matched);
         story.at(30, "ben", Event::Matched);
         story
@@ -95,12 +106,24 @@ impl Story {
     }
 
     pub(crate) fn violations(&self) -> Vec<&'static str> {
-        check(&self.entries, &self.facts, &[]).into_iter().map(|violation| violation.invariant).collect()
+        self.check().violations.into_iter().map(|violation| violation.invariant).collect()
+    }
+
+    pub(crate) fn coverage(&self) -> Coverage {
+        self.check().coverage
+    }
+
+    fn check(&self) -> Findings {
+        let mut facts = self.facts.clone();
+        facts.sort_by_key(|fact| fact.at);
+        let mut entries = self.entries.clone();
+        entries.sort_by_key(|entry| entry.at);
+        check(&entries, &facts, &[])
     }
 
     #[track_caller]
     pub(crate) fn breaks(&self, invariant: &str) {
-        let violations = check(&self.entries, &self.facts, &[]);
+        let violations = self.check().violations;
         let broken = violations.iter().find(|violation| violation.invariant == invariant);
         let broken = broken.unwrap_or_else(|| panic!("{invariant} was not seen in {violations:?}"));
         assert!(!broken.around.is_empty(), "the events around it are shown");

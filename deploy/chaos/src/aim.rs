@@ -1,0 +1,79 @@
+//! Finds the moment at which a fault hurts most, and tells afterwards whether it was struck.
+
+use std::{collections::HashSet, time::Duration};
+
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    coverage::Coverage,
+    faults::{Fault, Scene},
+    history::{Entry, Event, Ms},
+    witness::{Change, Fact},
+};
+
+/// How many queue at once, so that a tick has something to do.
+const CROWD: u32 = 24;
+/// How long to wait for the moment; then it is any.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a message that is sent now is under way: some of those that everybody sends at once.
+const UNDER_WAY: Duration = Duration::from_millis(4);
+/// A matcher announces a room within a few ms of making it. Whatever takes longer was left to another one.
+const LEFT_BEHIND: Ms = 300;
+
+/// Returns as soon as MongoDB has the first room of a crowd that queues at once.
+pub(crate) async fn at_a_tick(scene: &mut Scene<'_>) {
+    let mut openings = scene.witness.openings();
+    scene.people.rush(CROWD).await;
+    openings.mark_unchanged();
+    let _any_moment = timeout(PATIENCE, openings.changed()).await;
+}
+
+/// Returns when everybody has just begun to say something.
+pub(crate) async fn at_messages_in_flight(scene: &Scene<'_>) {
+    scene.people.shout();
+    sleep(UNDER_WAY).await;
+}
+
+/// Whether a room had been made by then that only another matcher could announce, or dissolve.
+pub(crate) fn hit_a_tick(facts: &[Fact], struck: Ms) -> bool {
+    let made: HashSet<&str> = facts
+        .iter()
+        .filter(|fact| (struck - PATIENCE.as_millis() as Ms..=struck + 50).contains(&fact.at))
+        .filter_map(|fact| match &fact.what {
+            Change::Opened { room, .. } => Some(room.as_str()),
+            _ => None,
+        })
+        .collect();
+    let settled: HashSet<&str> = facts
+        .iter()
+        .filter(|fact| fact.at <= struck + LEFT_BEHIND)
+        .filter_map(|fact| match &fact.what {
+            Change::Announced { room } | Change::Closed { room } | Change::Gone { room } => Some(room.as_str()),
+            _ => None,
+        })
+        .collect();
+    made.difference(&settled).next().is_some()
+}
+
+/// Counts what was struck in the moment that was meant.
+pub(crate) fn count(entries: &[Entry], facts: &[Fact], coverage: &mut Coverage) {
+    let mut in_flight: HashSet<&str> = HashSet::new();
+    for entry in entries {
+        match &entry.what {
+            Event::Sent { nonce, .. } => drop(in_flight.insert(nonce)),
+            Event::Acknowledged { nonce, .. } | Event::Refused { nonce, .. } => drop(in_flight.remove(nonce.as_str())),
+            Event::FaultBegan { .. } if entry.who == Fault::KillMatcher.name() && hit_a_tick(facts, entry.at) => {
+                coverage.judged(IN_A_TICK);
+            }
+            Event::FaultBegan { .. } if entry.who == Fault::KillChatStore.name() && !in_flight.is_empty() => {
+                coverage.judged(IN_FLIGHT);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A matcher was killed in the middle of a tick.
+pub(crate) const IN_A_TICK: &str = "killed in the middle of a tick";
+/// A chat-store was killed with messages in flight.
+pub(crate) const IN_FLIGHT: &str = "killed with messages in flight";

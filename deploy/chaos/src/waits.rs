@@ -1,0 +1,129 @@
+//! Nobody waits for ever: two who fit do not wait beside each other.
+
+use crate::{
+    checker::Findings,
+    disturbance::Part,
+    history::{Event, Ms},
+    known::Known,
+};
+
+/// Two who fit are matched in a tick, which comes every 3 s at the latest.
+const FITTING: Ms = 6_000;
+/// Two in whatever queues are matched: moved to talk after 10 s, matched in the next tick.
+const WHATEVER: Ms = 16_000;
+/// For so long nobody is moved to talk.
+const UNMOVED: Ms = 10_000;
+
+/// Somebody who waits on one connection, from then to then, without being told of anything.
+struct Wait<'a> {
+    user: &'a str,
+    queue: &'a str,
+    /// When they queued.
+    queued: Ms,
+    from: Ms,
+    to: Ms,
+    gateway: Part,
+}
+
+pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
+    let mut waits: Vec<Wait<'_>> = known.people.keys().flat_map(|user| waits(known, user)).collect();
+    waits.sort_by_key(|wait| wait.from);
+    for (place, wait) in waits.iter().enumerate() {
+        found.judged("waits");
+        for other in waits[place + 1..].iter().take_while(|other| other.from < wait.to) {
+            together(known, wait, other, found);
+        }
+    }
+}
+
+fn together(known: &Known<'_>, wait: &Wait<'_>, other: &Wait<'_>, found: &mut Findings) {
+    let (from, to) = (wait.from.max(other.from), wait.to.min(other.to));
+    if wait.user == other.user || to - from <= FITTING {
+        return;
+    }
+    let parts = [Part::Matcher, wait.gateway, other.gateway];
+    let limit = if fit(wait, other, from) { FITTING } else { WHATEVER };
+    if known.faults.undisturbed(&parts, from, to) > limit {
+        let what = format!("{} ({}) and {} ({}) wait for each other", wait.user, wait.queue, other.user, other.queue);
+        found.broken(known, "nobody waits for ever", to, &[wait.user, other.user], what);
+    }
+}
+
+/// They fit, and will for long enough, as they queued.
+fn fit(wait: &Wait<'_>, other: &Wait<'_>, from: Ms) -> bool {
+    let unmoved = |wait: &Wait<'_>| from + FITTING < wait.queued + UNMOVED;
+    match (wait.queue, other.queue) {
+        ("talk", "talk") => true,
+        ("vent", "listen") | ("listen", "vent") => unmoved(wait) && unmoved(other),
+        _ => false,
+    }
+}
+
+fn waits<'a>(known: &Known<'a>, user: &'a str) -> Vec<Wait<'a>> {
+    let mut waiting = Waiting { user, queued: None, matched: false, line: None, since: None, waits: Vec::new() };
+    for entry in known.of_user(user) {
+        waiting.after(entry.at, &entry.what);
+    }
+    waiting.end(known.end);
+    waiting.waits
+}
+
+/// Somebody's way through queues and connections.
+struct Waiting<'a> {
+    user: &'a str,
+    queued: Option<(Ms, &'a str)>,
+    matched: bool,
+    line: Option<Part>,
+    since: Option<Ms>,
+    waits: Vec<Wait<'a>>,
+}
+
+impl<'a> Waiting<'a> {
+    fn after(&mut self, at: Ms, event: &'a Event) {
+        match event {
+            Event::Queued { queue } => {
+                self.end(at);
+                self.queued = Some((self.queued.map_or(at, |(first, _)| first), queue));
+                self.begin(at);
+            }
+            Event::Connected { gateway, state, old, .. } => {
+                self.line = Some(Part::Gateway(*gateway));
+                if state == "waiting" {
+                    self.matched = false;
+                    self.queued.get_or_insert((at, ""));
+                }
+                if state == "waiting" || (*old && !self.matched) {
+                    self.begin(at);
+                }
+            }
+            Event::Matched => {
+                self.end(at);
+                self.matched = true;
+            }
+            Event::Returned => {
+                self.matched = false;
+                self.begin(at);
+            }
+            Event::Lost { .. } => {
+                self.end(at);
+                self.line = None;
+            }
+            Event::Leaving | Event::Vanished | Event::Ended => {
+                self.end(at);
+                self.queued = None;
+            }
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self, at: Ms) {
+        self.since = self.queued.and(self.line).map(|_| at);
+    }
+
+    fn end(&mut self, to: Ms) {
+        let (Some(from), Some((queued, queue)), Some(gateway)) = (self.since.take(), self.queued, self.line) else {
+            return;
+        };
+        self.waits.push(Wait { user: self.user, queue, queued, from, to, gateway });
+    }
+}
