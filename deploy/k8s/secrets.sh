@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes up the Secrets of the production overlay and prints them, for
+# Makes up the Secrets of the production overlay and prints them, after the namespace that they are in, for
 #
 #   deploy/k8s/secrets.sh | kubectl apply -f -
 #
@@ -8,7 +8,7 @@
 # With cert-manager take overlays/production/certificates.example.yaml instead of the last two. Not made here: gateway-certificate
 # (kubernetes.io/tls, what browsers see) and, for production-external, mongodb-uris.
 set -euo pipefail
-NAMESPACE=${NAMESPACE:-talk-to-me}
+NAMESPACE=talk-to-me
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -53,5 +53,6 @@ secret() {
   esac
 }
 
+cat "$(dirname "$0")/base/namespace.yaml"
 [ $# -gt 0 ] || set -- gateway-keys nats-passwords mongodb-passwords nats-tls mongodb-tls
 for name; do secret "$name"; done

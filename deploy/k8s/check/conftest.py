@@ -18,13 +18,14 @@ MADE_ELSEWHERE = {
 @functools.cache
 def made_up():
     """The Secrets that secrets.sh prints."""
-    return documents(subprocess.run([K8S / "secrets.sh"], capture_output=True, text=True, check=True).stdout)
+    printed = subprocess.run([K8S / "secrets.sh"], capture_output=True, text=True, check=True).stdout
+    return [document for document in documents(printed) if document["kind"] == "Secret"]
 
 
 @functools.cache
 def configurations():
-    folder = os.environ.get("SERVICES", K8S.parent.parent / "target" / "debug")
-    return {service: configuration(f"{folder}/{service}") for service in SERVICES}
+    local = os.environ.get("LOCAL", K8S.parent.parent / "target/debug/local")
+    return {service: configuration([local, service]) for service in SERVICES}
 
 
 def fresh(overlay):

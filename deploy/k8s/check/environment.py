@@ -23,9 +23,9 @@ class Configuration:
     defaults: dict
 
 
-def configuration(program):
-    """Asks a service what it can be told."""
-    text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
+def configuration(command):
+    """Asks a service, which a command starts, what it can be told."""
+    text = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
     usage = re.search(r"^Usage:.*$", text, re.MULTILINE).group()
     known, required, defaults = set(), set(), {}
     for block in re.split(r"\n(?=\s+(?:-\w, )?--)", text):

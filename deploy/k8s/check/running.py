@@ -150,7 +150,7 @@ def updates_take_nobody_away(world):
 
 
 def the_proxy_is_patient(world):
-    """Nothing is cut that is silent for PING_INTERVAL + PING_TIMEOUT, and polling clients keep their gateway."""
+    """Nothing is cut that is silent for a ping and its answer; polling clients keep their gateway; the proxy is believed."""
     wrong = []
     for ingress in world.of("Ingress"):
         defaults = world.configurations["gateway"].defaults
