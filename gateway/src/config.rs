@@ -1,5 +1,6 @@
 //! All that the gateway is told, read once.
 
+use crate::address::Proxies;
 use axum::http::HeaderValue;
 use clap::Parser;
 use proto::{
@@ -62,6 +63,14 @@ pub struct Config {
     /// What one person may ask for in a second, after a burst of ten times as much.
     #[arg(long, env = "ACTIONS_PER_SECOND", default_value = "20")]
     pub actions_per_second: std::num::NonZeroU32,
+    /// Networks of the proxies in front of the gateways, as 10.0.0.0/8, separated by commas: what they write into
+    /// X-Forwarded-For is believed. Empty when people connect directly, or the header would be theirs to write.
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", value_parser = Proxies::parse)]
+    pub trusted_proxies: Proxies,
+    /// What one address (a /64 of IPv6) may ask for in a second, after a burst of ten times as much: new connections
+    /// and REST requests. Without it there is no limit; many people may share one address.
+    #[arg(long, env = "REQUESTS_PER_SECOND_PER_ADDRESS")]
+    pub requests_per_second_per_address: Option<std::num::NonZeroU32>,
     /// Folder of the built page; without it there is only the API.
     #[arg(long, env = "WEB_DIR")]
     pub web_dir: Option<PathBuf>,

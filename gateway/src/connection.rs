@@ -16,7 +16,7 @@ use socketioxide::{ProtocolVersion, TransportType, extract::SocketRef, socket::S
 use std::{
     collections::HashMap,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError, Weak},
     task::{Context, Poll, ready},
@@ -124,12 +124,14 @@ impl AsyncWrite for Connection {
 /// What a request knows of the connection that it came on.
 #[derive(Clone)]
 pub(crate) struct Peer {
+    /// The other end: of a person, or of a proxy.
+    pub(crate) address: IpAddr,
     cut: Weak<CancellationToken>,
 }
 
 impl Connected<IncomingStream<'_, Entrance>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Entrance>) -> Self {
-        Self { cut: Arc::downgrade(&stream.io().cut) }
+        Self { address: stream.remote_addr().ip(), cut: Arc::downgrade(&stream.io().cut) }
     }
 }
 
@@ -176,7 +178,7 @@ impl Doors {
         match socket.transport_type() {
             TransportType::Polling => self.end_polling(socket).await,
             TransportType::Websocket => {
-                let at_once = || socket.req_parts().extensions.get().map(|ConnectInfo(Peer { cut })| cut.clone());
+                let at_once = || socket.req_parts().extensions.get().map(|ConnectInfo(Peer { cut, .. })| cut.clone());
                 if let Some(cut) = self.upgrades.of(socket.id).or_else(at_once).and_then(|cut| cut.upgrade()) {
                     cut.cancel();
                 }

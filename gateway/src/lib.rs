@@ -19,10 +19,12 @@
 //!    operators who is here.
 //! 6. At SIGTERM [`leaving`] lets one person after the other go; [`connection`] closes theirs alone.
 //!
-//! [`web`] puts it all on one port; [`error`] is the envelope of every answer; [`spans`] is where traces begin and end.
+//! [`web`] puts it all on one port, [`address`] and [`limits`] say how much of it one may use; [`error`] is the
+//! envelope of every answer; [`spans`] is where traces begin and end.
 
 #![expect(rustdoc::private_intra_doc_links, reason = "the page is for people who work on it")]
 
+mod address;
 mod alive;
 mod asking;
 mod body;

@@ -3,14 +3,14 @@
 
 use crate::{
     config::Config,
-    connection::{Doors, Upgrades, asks},
+    connection::{Doors, Peer, Upgrades, asks},
     error::{ApiError, MAX_BODY},
     rest, socket,
     state::Shared,
 };
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
@@ -22,6 +22,9 @@ use tower_http::{
     services::ServeDir,
     set_header::SetResponseHeaderLayer,
 };
+
+/// Where sockets are asked for.
+const SOCKETS: &str = "/socket.io";
 
 /// Nothing but what this server itself sends, and sockets back to it.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
@@ -35,7 +38,8 @@ pub(crate) type Sockets = SocketIoService<Router>;
 
 /// Everything that people's clients use, and what closes their connections.
 pub(crate) fn router(app: &Shared) -> (Router, SocketIo, Doors) {
-    let api = page(rest::routes(app.clone()), app.config.web_dir.as_deref());
+    let limited = middleware::from_fn_with_state(app.clone(), admit);
+    let api = page(rest::routes(app.clone()).layer(limited), app.config.web_dir.as_deref());
     let (sockets, io) = SocketIo::builder()
         .ping_interval(app.config.ping_interval)
         .ping_timeout(app.config.ping_timeout)
@@ -116,12 +120,29 @@ async fn known_origin(State(app): State<Shared>, request: Request, next: Next) -
 
 /// A draining gateway lets nobody new in; whoever asks again finds another one.
 async fn handshake(State((app, upgrades)): State<(Shared, Arc<Upgrades>)>, request: Request, next: Next) -> Response {
-    let transport = asks(&request, "transport").filter(|_| request.uri().path().starts_with("/socket.io/"));
-    if transport.is_some() && app.draining.is_cancelled() && asks(&request, "sid").is_none() {
-        return ([(header::CONNECTION, "close")], ApiError::Unavailable).into_response();
+    let rest = request.uri().path().strip_prefix(SOCKETS);
+    if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return next.run(request).await;
     }
-    if transport == Some("websocket") {
+    if asks(&request, "sid").is_none() {
+        if app.draining.is_cancelled() {
+            return ([(header::CONNECTION, "close")], ApiError::Unavailable).into_response();
+        }
+        return admit(State(app), request, next).await;
+    }
+    if asks(&request, "transport") == Some("websocket") {
         upgrades.note(&request);
+    }
+    next.run(request).await
+}
+
+/// A new connection, and what is asked for by REST, count for the address that they come from.
+async fn admit(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<Peer>>() {
+        let address = app.config.trusted_proxies.origin(peer.address, request.headers());
+        if let Err(refusal) = app.limits.admit(address) {
+            return refusal.into_response();
+        }
     }
     next.run(request).await
 }

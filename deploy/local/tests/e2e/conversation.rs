@@ -14,6 +14,12 @@ async fn two_strangers_meet_talk_and_leave_nothing_behind() {
 
 /// From a match to the end, on two gateways; nothing of anybody is left.
 pub(crate) async fn whole_conversation(stack: &Stack) {
+    talk_to_the_end(stack).await;
+    eventually(Duration::from_secs(5), || kept(stack), Vec::is_empty).await;
+}
+
+/// From a match to the end, on two gateways.
+pub(crate) async fn talk_to_the_end(stack: &Stack) {
     let [first, second] = stack.gateway_urls() else { panic!("two gateways") };
     let (vent, listen) = pair(first, second).await;
 
@@ -36,7 +42,6 @@ pub(crate) async fn whole_conversation(stack: &Stack) {
     listen.socket.get("leave_room", json!(null)).await.expect("left");
     vent.socket.wait_for("user_disconnected").await.expect("told");
     assert_eq!(vent.socket.wait_for("room_ended").await.expect("told"), json!({"reason": "left"}));
-    eventually(Duration::from_secs(5), || kept(stack), Vec::is_empty).await;
 }
 
 #[tokio::test]

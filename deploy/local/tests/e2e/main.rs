@@ -1,6 +1,7 @@
 //! The promises, end to end: real servers, every service a process of its own, and people with
 //! sockets.
 
+mod addresses;
 mod collector;
 mod conversation;
 mod input;
@@ -9,4 +10,5 @@ mod matching;
 mod operators;
 mod secured;
 mod support;
+mod tls;
 mod traces;
