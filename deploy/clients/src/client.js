@@ -6,12 +6,16 @@ import { Rest } from './http.js';
 import { Inbox } from './inbox.js';
 
 export class Client {
-  /** `rest` and `socket` are base URLs of gateways, which may be two different ones. */
-  constructor({ name, rest, socket, transports, origin = 'http://localhost:4200' }) {
+  /**
+   * `rest` and `socket` are base URLs of gateways, which may be two different ones. All that the library asks for
+   * goes through `agent`, if there is one.
+   */
+  constructor({ name, rest, socket, transports, agent, origin = 'http://localhost:4200' }) {
     this.name = name;
     this.origin = origin;
     this.socketUrl = socket;
     this.transports = transports;
+    this.agent = agent;
     this.inbox = new Inbox(name);
     this.rest = new Rest(rest, origin);
     /** Every secret this client ever had, newest last: whoever tidies up needs them. */
@@ -38,6 +42,7 @@ export class Client {
     this.socket = io(this.socketUrl, {
       forceNew: true,
       transports: this.transports,
+      ...(this.agent && { agent: this.agent }),
       extraHeaders: { Origin: this.origin },
       ...options,
     });

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import { until } from './deadline.js';
 import * as shapes from './shapes.js';
 
 /** Both enter their queues, in this order, and are in one room. */
@@ -56,4 +57,14 @@ export async function talk(first, second) {
   assert.deepEqual(after, [before[0] + 2, before[1] + 2], 'each hears exactly what the other said');
   assert.equal(new Set(messages.map(({ room_id }) => room_id)).size, 1, 'one room');
   return messages;
+}
+
+/** A current client got exactly what it missed, in the snapshot or, if it was back so soon, one by one. */
+export async function resumed(client, back, missed) {
+  shapes.resumed(await client.resumes({ after: back }), { state: 'room', user_id: client.userId });
+  const heard = () =>
+    client.inbox.entries.filter(({ index }) => index > back.index).flatMap(({ name, args }) =>
+      name === 'resumed' ? args[0].messages : name === 'send_message_to_client' ? args : []).map(({ nonce }) => nonce);
+  await until(5_000, () => heard().includes(missed.at(-1).nonce), `${client.name} catches up`);
+  assert.deepEqual(heard(), missed.map(({ nonce }) => nonce), `${client.name} got exactly what it missed`);
 }

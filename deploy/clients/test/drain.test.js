@@ -6,9 +6,8 @@ import { balanced, isReady } from '../src/balancer.js';
 import { until } from '../src/deadline.js';
 import { POLLING, UPGRADE, WEBSOCKET } from '../src/libraries.js';
 import { scenario } from '../src/scenario.js';
-import * as shapes from '../src/shapes.js';
 import { ownStack } from '../src/stack.js';
-import { caughtUp, meet, talk } from '../src/together.js';
+import { caughtUp, meet, resumed, talk } from '../src/together.js';
 
 const GRACE = 5_000;
 const WAYS = { polling: POLLING, upgrade: UPGRADE, websocket: WEBSOCKET };
@@ -94,13 +93,3 @@ scenario('a killed gateway costs nobody the conversation, nor what was said mean
     }));
   });
 }, options);
-
-/** A current client got exactly what it missed, in the snapshot or, if it was back so soon, one by one. */
-async function resumed(client, back, missed) {
-  shapes.resumed(await client.resumes({ after: back }), { state: 'room', user_id: client.userId });
-  const heard = () =>
-    client.inbox.entries.filter(({ index }) => index > back.index).flatMap(({ name, args }) =>
-      name === 'resumed' ? args[0].messages : name === 'send_message_to_client' ? args : []).map(({ nonce }) => nonce);
-  await until(5_000, () => heard().includes(missed.at(-1).nonce), `${client.name} catches up`);
-  assert.deepEqual(heard(), missed.map(({ nonce }) => nonce), `${client.name} got exactly what it missed`);
-}
