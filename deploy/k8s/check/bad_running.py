@@ -117,6 +117,11 @@ BAD = {
         lambda w: without(document(w, "Service", "gateway")["metadata"], "annotations"),
         "lose",
     ),
+    "a proxy that nobody believes": (
+        running.the_proxy_is_patient,
+        lambda w: without(config(w, "gateway"), "TRUSTED_PROXIES"),
+        "address of the proxy",
+    ),
     "nothing is refused": (
         network.everything_is_refused_by_default,
         lambda w: w.documents.remove(document(w, "NetworkPolicy", "nothing-by-default")),

@@ -158,6 +158,9 @@ def the_proxy_is_patient(world):
         patience = ingress["metadata"]["annotations"].get("haproxy.org/timeout-server", "50s")
         if seconds(patience) <= silence:
             wrong.append(f"Ingress: {patience} is less than a silence of {silence:.0f} s")
+        gateway = world.pod("gateway")
+        if not told(world, gateway, gateway.containers[0]).get("TRUSTED_PROXIES"):
+            wrong.append("Ingress: everybody has the address of the proxy")
         service = world.find("Service", "gateway")
         if not service["metadata"].get("annotations", {}).get("haproxy.org/cookie-persistence"):
             wrong.append("Ingress: polling clients lose their gateway")
