@@ -69,7 +69,9 @@ impl Asker {
             result: PhantomData,
         };
         let reply_to = subjects::reply(&self.gateway, id);
-        let stored = self.bus.command(id, command, Some(&reply_to)).await.map_err(unavailable)?;
+        // While NATS hangs, what was published before waits for it, and this for its turn.
+        let publishing = tokio::time::timeout_at(pending.deadline, self.bus.command(id, command, Some(&reply_to)));
+        let stored = publishing.await.map_err(|_too_late| ApiError::Unavailable)?.map_err(unavailable)?;
         // The answer says all; only that the stream did not take it has to be heard at once.
         let waiting = self.waiting.clone();
         let taken = async move {

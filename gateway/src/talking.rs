@@ -10,6 +10,7 @@ use crate::{
 use proto::{Place, Queue, UserCommand, UserId, UserView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 #[derive(Deserialize)]
@@ -79,14 +80,22 @@ impl Session {
 
     /// `send_message`: answered when the message is kept. Several may be under way, in order.
     pub(crate) async fn send_message(&mut self, incoming: Incoming) {
+        // One deadline for all of it: the turn, the way to the bus, and the result.
+        let deadline = Instant::now() + self.app.config.result_deadline;
         let started = match self.read::<SendMessage>(&incoming) {
-            Ok((user, SendMessage { content, nonce })) => self.start_message(user, content, nonce).await,
+            Ok((user, SendMessage { content, nonce })) => {
+                let starting = timeout_at(deadline, self.start_message(user, content, nonce));
+                starting.await.unwrap_or(Err(ApiError::Unavailable))
+            }
             Err(error) => Err(error),
         };
         match started {
             Ok(message) => {
-                let ack = incoming.ack;
-                tokio::spawn(async move { acknowledge(ack, message.result().await) }.in_current_span());
+                let result = async move { timeout_at(deadline, message.result()).await };
+                let acknowledge = async move {
+                    acknowledge(incoming.ack, result.await.unwrap_or(Err(ApiError::Unavailable)));
+                };
+                tokio::spawn(acknowledge.in_current_span());
             }
             Err(error) => self.answer::<()>(incoming, Err(error)),
         }

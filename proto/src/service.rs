@@ -159,6 +159,7 @@ pub async fn connect(common: &Common, name: &str, streams: Streams) -> anyhow::R
         .name(name)
         .retry_on_initial_connect()
         .ping_interval(Duration::from_secs(10))
+        .client_capacity(UNSENT)
         .request_timeout(Some(Duration::from_secs(5)))
         // Soon again, since people wait: 100 ms, 200 ms, … 1 s.
         .reconnect_delay_callback(|attempt| Duration::from_millis(50 << attempt.min(5)).min(Duration::from_secs(1)))
@@ -172,6 +173,9 @@ pub async fn connect(common: &Common, name: &str, streams: Streams) -> anyhow::R
         .context("NATS was not ready within CONNECT_TIMEOUT; are NATS_URL, NATS_USER and NATS_PASSWORD right, is JetStream on, and does a matcher run, which makes the streams?")?;
     Ok(bus)
 }
+
+/// What a process publishes while NATS hangs and nobody knows yet, in messages: with the longest texts some 4 MB.
+const UNSENT: usize = 256;
 
 async fn prepare_patiently(bus: &Bus, streams: Streams) {
     while let Err(error) = prepare(bus, streams).await {

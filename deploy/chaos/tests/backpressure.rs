@@ -1,27 +1,37 @@
-//! MongoDB or NATS is away for a while: whoever asks is told so in 5 s, readiness is red, memory stays bounded, and
-//! all recovers by itself within 10 s of the return.
+//! MongoDB or NATS is away for 30 s while people write on: whoever asks is told so in 5 s, readiness is red, memory
+//! stays bounded, and all recovers by itself within 10 s of the return.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
+use futures_util::future::join_all;
 use local::{Database, Service, Stack, StackOptions};
 use person::{Person, Socket};
-use serde_json::{Value, json};
+use serde_json::json;
 use servers::process::Signal;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, interval, sleep_until, timeout},
+};
 
+/// How long the outage lasts, and how long people write in it: the last ones have to be refused before it ends.
+const AWAY: Duration = Duration::from_secs(30);
+const WRITING: Duration = Duration::from_secs(23);
 /// The gateway answers after 5 s; the machine is noisy.
 const REFUSED: Duration = Duration::from_secs(7);
 const RECOVERED: Duration = Duration::from_secs(10);
-const AWAY: Duration = Duration::from_secs(15);
-/// Texts that are sent while nothing can be kept: 64 MB of JSON at least, were they piled up in one process.
-const FLOOD: usize = 40;
-/// What a process may grow by meanwhile, in kB.
+/// Rooms of two who write ten texts a second each: in `WRITING` 30 MB.
+const ROOMS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(100);
+const LENGTH: usize = 16_000;
+/// When what is in hand for the 5 s until it is refused has its full size, in kB at most. In the second half of the
+/// outage a process may grow by less than half of what is written in it.
+const FULL: Duration = Duration::from_secs(12);
 const BOUND: u64 = 40_000;
+const STEADY: u64 = 6_000;
 
-struct Pair {
+struct Crowd {
     stack: Stack,
-    vent: (Person, Socket),
-    listen: (Person, Socket),
+    people: Vec<(Person, Socket)>,
 }
 
 async fn talker(gateway: &str, queue: &str) -> (Person, Socket) {
@@ -31,131 +41,175 @@ async fn talker(gateway: &str, queue: &str) -> (Person, Socket) {
     (person, socket)
 }
 
-async fn pair() -> Pair {
-    let options = StackOptions { mongodb: Database::Own, ..StackOptions::new(env!("CARGO_BIN_EXE_chaos")) };
-    let stack = Stack::start(options).await.expect("a stack");
-    let gateway = &stack.gateway_urls()[0];
-    let (vent, listen) = (talker(gateway, "vent").await, talker(gateway, "listen").await);
-    for (_, socket) in [&vent, &listen] {
-        socket.wait_for("user_connected").await.expect("a partner");
-    }
-    vent.1.send("before").await.expect("kept");
-    Pair { stack, vent, listen }
-}
-
-impl Pair {
-    /// Asks by socket and by POST while something is away.
-    async fn is_refused_in_time(&self) {
-        let gateway = &self.stack.gateway_urls()[0];
-        let text = "x".repeat(16_000);
-        let by_socket = async {
-            let message = json!({"content": text, "nonce": "bysocket"});
-            timeout(REFUSED, self.vent.1.ask("send_message", message)).await.expect("in time").expect("an answer")
-        };
-        let by_post = (0..FLOOD).map(|n| {
-            let message = json!({"message": text, "nonce": format!("bypost{n}")});
-            async move {
-                let answer = timeout(REFUSED, self.vent.0.post(gateway, "/messages", message)).await;
-                answer.expect("in time").expect("an answer")
+impl Crowd {
+    async fn gather() -> Self {
+        let options = StackOptions { mongodb: Database::Own, ..StackOptions::new(env!("CARGO_BIN_EXE_chaos")) };
+        let stack = Stack::start(options).await.expect("a stack");
+        let (gateway, mut people) = (&stack.gateway_urls()[0], Vec::new());
+        for _ in 0..ROOMS {
+            let pair = [talker(gateway, "vent").await, talker(gateway, "listen").await];
+            for (_, socket) in &pair {
+                socket.wait_for("user_connected").await.expect("a partner");
             }
-        });
-        let (by_socket, by_post) = tokio::join!(by_socket, futures_util::future::join_all(by_post));
-        assert_eq!((&by_socket["success"], &by_socket["code"]), (&json!(false), &json!("unavailable")));
-        for (status, answer) in by_post {
-            assert_eq!((status.as_u16(), &answer["success"]), (503, &json!(false)), "{answer}");
+            people.extend(pair);
+        }
+        let crowd = Self { stack, people };
+        // What a process takes when it is busy is no growth.
+        crowd.write(Instant::now() + Duration::from_secs(2), 201).await;
+        crowd
+    }
+
+    /// Everybody writes on by POST, whatever the answers are; each has to come in time.
+    async fn write(&self, until: Instant, status: u16) {
+        join_all(self.people.iter().map(|(person, _)| self.writes(person, until, status))).await;
+    }
+
+    async fn writes(&self, person: &Person, until: Instant, status: u16) {
+        let (mut answers, mut ticks) = (JoinSet::new(), interval(PAUSE));
+        while Instant::now() < until {
+            ticks.tick().await;
+            let (person, gateway) = (person.clone(), self.stack.gateway_urls()[0].clone());
+            let message = json!({"message": "x".repeat(LENGTH), "nonce": person::nonce()});
+            answers.spawn(async move { timeout(REFUSED, person.post(&gateway, "/messages", message)).await });
+        }
+        while let Some(answer) = answers.join_next().await {
+            let (got, answer) = answer.expect("no panic").expect("in time").expect("an answer");
+            assert_eq!(got.as_u16(), status, "{answer}");
+        }
+    }
+
+    /// Asks over the socket, one question after the other.
+    async fn is_refused_by_socket(&self, until: Instant) {
+        let mut ticks = interval(Duration::from_secs(1));
+        while Instant::now() < until {
+            ticks.tick().await;
+            let message = json!({"content": "x", "nonce": "bysocket"});
+            let answer = timeout(REFUSED, self.people[0].1.ask("send_message", message)).await;
+            let answer = answer.expect("in time").expect("an answer");
+            assert_eq!((&answer["success"], &answer["code"]), (&json!(false), &json!("unavailable")));
+        }
+    }
+
+    /// Those of the services that need what is away.
+    async fn turn_red(&self, needing: impl Fn(&Service) -> bool) {
+        for service in self.stack.services().filter(|service| needing(service)) {
+            eventually(REFUSED, async || !service.is_ready().await, service.name()).await;
+        }
+    }
+
+    /// The most memory that each service takes, in kB: until `FULL`, and later. Until this is dropped.
+    async fn watch(&self, most: &mut [BTreeMap<String, u64>; 2]) -> Infallible {
+        let (started, mut ticks) = (Instant::now(), interval(Duration::from_millis(500)));
+        loop {
+            ticks.tick().await;
+            let most = &mut most[usize::from(started.elapsed() > FULL)];
+            for service in self.stack.services() {
+                let now = resident(service.pid().expect("it runs"));
+                let known = most.entry(service.name().to_owned()).or_default();
+                *known = now.max(*known);
+            }
+        }
+    }
+
+    /// Something is away for as long as this takes: all of it goes as promised.
+    async fn suffers(&self, needing: impl Fn(&Service) -> bool) {
+        let left = Instant::now();
+        let before: BTreeMap<_, _> =
+            self.stack.services().map(|s| (s.name().to_owned(), resident(s.pid().expect("it runs")))).collect();
+        let mut most = [BTreeMap::new(), BTreeMap::new()];
+        let suffering = async {
+            let until = left + WRITING;
+            tokio::join!(self.write(until, 503), self.is_refused_by_socket(until), self.turn_red(needing));
+            sleep_until(left + AWAY).await;
+        };
+        tokio::select! {
+            () = suffering => {}
+            never = self.watch(&mut most) => match never {},
+        }
+        let [full, later] = most;
+        for (name, before) in before {
+            let (full, later) = (full[&name], later[&name]);
+            eprintln!("{name}: {before} kB before, {full} kB full, {later} kB later");
+            assert!(full < before + BOUND && later < full + STEADY, "{name}: {before}, {full}, {later} kB");
         }
     }
 
     /// The conversation goes on where it was: what was refused is sent again, and is there once.
-    async fn recovers(&self) {
+    async fn recovers(self) {
         let returned = Instant::now();
-        let kept = loop {
-            let message = json!({"content": "x", "nonce": "bysocket"});
-            let answer = self.vent.1.ask("send_message", message).await.expect("an answer");
+        let [(_, author), (_, partner), ..] = self.people.as_slice() else { panic!("two people") };
+        loop {
+            let answer = author.ask("send_message", json!({"content": "x", "nonce": "bysocket"})).await;
+            let answer = answer.expect("an answer");
             if answer["success"] == true {
-                break answer;
+                break;
             }
             assert!(returned.elapsed() < RECOVERED, "{answer}");
-        };
-        for service in self.stack.services() {
-            eventually(RECOVERED, async || service.is_ready().await, service.name()).await;
         }
-        let nonce: Value = kept["data"]["nonce"].clone();
-        while self.listen.1.wait_for("send_message_to_client").await.expect("the message")["nonce"] != nonce {}
+        for service in self.stack.services() {
+            let left = RECOVERED.saturating_sub(returned.elapsed());
+            eventually(left, async || service.is_ready().await, service.name()).await;
+        }
+        while partner.wait_for("send_message_to_client").await.expect("the message")["nonce"] != "bysocket" {}
+        self.stack.stop().await.expect("a clean stop");
     }
 }
 
 async fn eventually(limit: Duration, look: impl AsyncFn() -> bool, what: &str) {
-    let started = Instant::now();
+    let (started, mut ticks) = (Instant::now(), interval(Duration::from_millis(100)));
     while !look().await {
         assert!(started.elapsed() < limit, "{what}: not after {limit:?}");
-        sleep(Duration::from_millis(100)).await;
+        ticks.tick().await;
     }
 }
 
-async fn turns_red(services: &[Arc<Service>]) {
-    for service in services {
-        eventually(REFUSED, async || !service.is_ready().await, service.name()).await;
-    }
+/// The resident memory of a process, in kB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
-/// The resident memory of each service, in kB.
-fn memory(stack: &Stack) -> Vec<(String, u64)> {
-    let resident = |pid: u32| {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory").to_owned();
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
-    };
-    stack.services().map(|service| (service.name().to_owned(), resident(service.pid().expect("it runs")))).collect()
-}
-
-fn is_bounded(before: &[(String, u64)], after: &[(String, u64)]) {
-    for ((name, before), (_, after)) in before.iter().zip(after) {
-        assert!(*after < before + BOUND, "{name} grew from {before} to {after} kB");
-    }
+fn needs_mongodb(service: &Service) -> bool {
+    service.kind() != local::Kind::Gateway
 }
 
 #[tokio::test]
-async fn mongodb_is_away_for_a_while() {
-    for (away, back) in [(Signal::SIGSTOP, Some(Signal::SIGCONT)), (Signal::SIGKILL, None)] {
-        let pair = pair().await;
-        let before = memory(&pair.stack);
-        let mongo = pair.stack.mongo()[0].clone();
-        mongo.signal(away);
-        let left = Instant::now();
-        turns_red(pair.stack.chat_stores()).await;
-        turns_red(pair.stack.matchers()).await;
-        pair.is_refused_in_time().await;
-        is_bounded(&before, &memory(&pair.stack));
-        sleep(AWAY.saturating_sub(left.elapsed())).await;
-        match back {
-            Some(signal) => mongo.signal(signal),
-            None => mongo.restart().await.expect("it starts again"),
-        }
-        pair.recovers().await;
-        pair.stack.stop().await.expect("a clean stop");
-    }
+async fn mongodb_hangs_for_a_while() {
+    let crowd = Crowd::gather().await;
+    let mongo = crowd.stack.mongo()[0].clone();
+    mongo.signal(Signal::SIGSTOP);
+    crowd.suffers(needs_mongodb).await;
+    mongo.signal(Signal::SIGCONT);
+    crowd.recovers().await;
 }
 
 #[tokio::test]
-async fn nats_is_away_for_a_while() {
-    for (away, back) in [(Signal::SIGSTOP, Some(Signal::SIGCONT)), (Signal::SIGKILL, None)] {
-        let pair = pair().await;
-        let before = memory(&pair.stack);
-        let nats = pair.stack.nats()[0].clone();
-        nats.signal(away);
-        let left = Instant::now();
-        pair.is_refused_in_time().await;
-        for service in pair.stack.services() {
-            eventually(REFUSED, async || !service.is_ready().await, service.name()).await;
-        }
-        is_bounded(&before, &memory(&pair.stack));
-        sleep(AWAY.saturating_sub(left.elapsed())).await;
-        match back {
-            Some(signal) => nats.signal(signal),
-            None => nats.restart().await.expect("it starts again"),
-        }
-        pair.recovers().await;
-        pair.stack.stop().await.expect("a clean stop");
-    }
+async fn mongodb_is_gone_for_a_while() {
+    let crowd = Crowd::gather().await;
+    let mongo = crowd.stack.mongo()[0].clone();
+    mongo.signal(Signal::SIGKILL);
+    crowd.suffers(needs_mongodb).await;
+    mongo.restart().await.expect("it starts again");
+    crowd.recovers().await;
+}
+
+#[tokio::test]
+async fn nats_hangs_for_a_while() {
+    let crowd = Crowd::gather().await;
+    let nats = crowd.stack.nats()[0].clone();
+    nats.signal(Signal::SIGSTOP);
+    crowd.suffers(|_all| true).await;
+    nats.signal(Signal::SIGCONT);
+    crowd.recovers().await;
+}
+
+#[tokio::test]
+async fn nats_is_gone_for_a_while() {
+    let crowd = Crowd::gather().await;
+    let nats = crowd.stack.nats()[0].clone();
+    nats.signal(Signal::SIGKILL);
+    crowd.suffers(|_all| true).await;
+    nats.restart().await.expect("it starts again");
+    crowd.recovers().await;
 }
