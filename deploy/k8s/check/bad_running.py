@@ -114,7 +114,7 @@ BAD = {
     ),
     "no cookie": (
         running.the_proxy_is_patient,
-        lambda w: without(document(w, "Service", "gateway")["metadata"], "annotations"),
+        lambda w: without(document(w, "Service", "gateway-sockets")["metadata"], "annotations"),
         "lose",
     ),
     "a proxy that nobody believes": (

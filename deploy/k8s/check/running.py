@@ -161,7 +161,7 @@ def the_proxy_is_patient(world):
         gateway = world.pod("gateway")
         if not told(world, gateway, gateway.containers[0]).get("TRUSTED_PROXIES"):
             wrong.append("Ingress: everybody has the address of the proxy")
-        service = world.find("Service", "gateway")
+        service = world.find("Service", "gateway-sockets")
         if not service["metadata"].get("annotations", {}).get("haproxy.org/cookie-persistence"):
             wrong.append("Ingress: polling clients lose their gateway")
     return wrong
