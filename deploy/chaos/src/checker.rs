@@ -107,7 +107,7 @@ fn names(change: &Change, whom: &str) -> bool {
         Change::Announced { room } | Change::Begun { room } => room == whom,
         Change::Closed { room } | Change::Gone { room } => room == whom,
         Change::Stored { room, author, .. } => room == whom || author == whom,
-        Change::Present { user, .. } => user == whom,
+        Change::Present { user, .. } | Change::Absent { user } => user == whom,
         Change::Erased { .. } => false,
     }
 }

@@ -40,7 +40,9 @@ fn ends_without(known: &Known<'_>, id: &str, room: &Room, user: &str, found: &mu
     let gateway = lines.last().map(|line| line.gateway());
     let calm = gateway.is_none_or(|gateway| known.faults.calm(&[gateway], gone - TOLD, gone + TOLD));
     let limit = if calm { REMOVED } else { REMOVED + OF_KILLED };
-    found.judged("a room ends");
+    if room.closed - gone > REMOVED - 2 * TOLD {
+        found.judged("a room ends by itself");
+    }
     if known.faults.undisturbed(&[Part::Matcher], gone, room.closed) > limit {
         let what = format!("{user} was gone for {} ms and {id} was still open", room.closed - gone);
         found.broken(known, "nobody left alone", room.closed, &[user, id], what);

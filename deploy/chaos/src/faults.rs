@@ -1,5 +1,6 @@
 //! The faults: each breaks something of a stack, puts it right again and says when. What is struck is decided by
-//! a seed, so that a run can be repeated as far as the timing of real processes allows; `aim` finds the moment.
+//! a seed, so that a run can be repeated as far as the timing of real processes allows; `aim` finds the moment,
+//! `outages` breaks servers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,18 +13,15 @@ use tokio::time::{Instant, sleep};
 use crate::{
     aim,
     history::{Event, History},
+    outages::{OUTAGE, kill_mongodb, leading_nats, mongodb_is_away, nats_is_away, pause_mongodb},
     people::People,
     witness::Witness,
 };
 
 /// How long a paused process stands still.
 pub const PAUSE: Duration = Duration::from_secs(10);
-/// How long NATS may take to elect leaders before that is a failure of the run.
-const ELECTION: Duration = Duration::from_secs(60);
 /// How long a killed server stays away.
 const AWAY: Duration = Duration::from_secs(3);
-/// How long all of NATS or of MongoDB is away in an outage.
-const OUTAGE: Duration = Duration::from_secs(30);
 /// How often a matcher is killed until that was in the middle of a tick.
 const AIMED: u32 = 4;
 
@@ -281,57 +279,4 @@ async fn ticking(stack: &Stack) -> anyhow::Result<Arc<Service>> {
         sleep(Duration::from_millis(100)).await;
     }
     anyhow::bail!("no matcher ticks")
-}
-
-async fn leading_nats(stack: &Stack, rng: &mut Rng) -> anyhow::Result<Arc<servers::Nats>> {
-    let stream = [proto::streams::MESSAGES, proto::streams::USERS][rng.usize(..2)];
-    let cluster = stack.nats_cluster().context("NATS is no cluster")?;
-    let deadline = Instant::now() + ELECTION;
-    loop {
-        match cluster.leader(stream).await {
-            // Still electing, after the fault before this one.
-            Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(200)).await,
-            leader => return leader,
-        }
-    }
-}
-
-/// All of it, killed at once.
-async fn nats_is_away(stack: &Stack, time: Duration) -> anyhow::Result<()> {
-    for nats in stack.nats() {
-        nats.kill().await;
-    }
-    sleep(time).await;
-    stack.nats_cluster().context("NATS is no cluster")?.restart().await
-}
-
-/// All of it, killed at once.
-async fn mongodb_is_away(stack: &Stack) -> anyhow::Result<()> {
-    for mongo in stack.mongo() {
-        mongo.kill().await;
-    }
-    sleep(OUTAGE).await;
-    let mut starting: Vec<_> = Vec::new();
-    for mongo in stack.mongo() {
-        starting.push(mongo.restart());
-    }
-    futures_util::future::try_join_all(starting).await?;
-    stack.mongo_set().context("MongoDB is no set")?.primary().await.map(drop)
-}
-
-async fn kill_mongodb(stack: &Stack) -> anyhow::Result<()> {
-    let set = stack.mongo_set().context("MongoDB is no set")?;
-    let primary = set.primary().await?;
-    primary.kill().await;
-    set.primary().await?;
-    primary.restart().await
-}
-
-async fn pause_mongodb(stack: &Stack) -> anyhow::Result<()> {
-    let set = stack.mongo_set().context("MongoDB is no set")?;
-    let primary = set.primary().await?;
-    primary.signal(Signal::SIGSTOP);
-    sleep(PAUSE).await;
-    primary.signal(Signal::SIGCONT);
-    set.primary().await.map(drop)
 }

@@ -9,6 +9,8 @@ use crate::{
 
 /// Somebody whose loss the gateway saw is not offered any more: at once, and a tick that has begun.
 const GHOST: Ms = 2_000;
+/// Somebody whom MongoDB has as gone is not offered any more, by a tick that begins now.
+const KNOWN: Ms = 500;
 /// Somebody whose gateway was killed or hangs is not offered any more.
 const GHOST_OF_KILLED: Ms = 15_000;
 /// Somebody who waits and does not come back is removed.
@@ -18,6 +20,7 @@ pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
     for (id, room) in &known.rooms {
         for (user, _) in &room.members {
             no_ghost(known, id, room, user, found);
+            nobody_known_to_be_gone(known, id, room, user, found);
         }
     }
     offers(known, found);
@@ -32,6 +35,16 @@ fn no_ghost(known: &Known<'_>, id: &str, room: &Room, user: &str, found: &mut Fi
     let gone = room.opened - there;
     if gone > limit && known.faults.undisturbed(&[Part::Matcher], there, room.opened) > limit {
         let what = format!("{user} had been gone for {gone} ms when matched in {id}");
+        found.broken(known, "no ghost offered", room.opened, &[user, id], what);
+    }
+}
+
+/// Whom MongoDB has as gone can only be offered by a matcher that had read otherwise, and stood still since.
+fn nobody_known_to_be_gone(known: &Known<'_>, id: &str, room: &Room, user: &str, found: &mut Findings) {
+    let Some(since) = known.absent_since(user, room.opened - KNOWN) else { return };
+    let still = known.absent_since(user, room.opened).is_some();
+    if still && known.faults.calm(&[Part::Matcher], room.opened - GHOST, room.opened) {
+        let what = format!("{user} was matched in {id}, known to be gone for {} ms", room.opened - since);
         found.broken(known, "no ghost offered", room.opened, &[user, id], what);
     }
 }

@@ -89,8 +89,8 @@ pub(crate) struct Known<'a> {
     pub(crate) rooms: BTreeMap<&'a str, Room>,
     /// In the order in which they were stored.
     pub(crate) stored: Vec<Stored>,
-    /// When MongoDB had which connection of whom.
-    pub(crate) present: HashMap<&'a str, Vec<(Ms, u64)>>,
+    /// Since when MongoDB had somebody as there, or as gone.
+    pub(crate) present: HashMap<&'a str, Vec<(Ms, bool)>>,
     pub(crate) end: Ms,
     pub(crate) faults: Disturbances<'a>,
 }
@@ -149,7 +149,8 @@ impl<'a> Known<'a> {
                         life.erased.get_or_insert(*at);
                     }
                 }
-                Change::Present { user, epoch } => self.present.entry(user).or_default().push((*at, *epoch)),
+                Change::Present { user, .. } => self.present.entry(user).or_default().push((*at, true)),
+                Change::Absent { user } => self.present.entry(user).or_default().push((*at, false)),
             }
         }
     }
@@ -179,13 +180,21 @@ impl<'a> Known<'a> {
         self.of_user(user).iter().any(|entry| entry.at <= at && matches!(entry.what, Event::Leaving | Event::Left))
     }
 
+    /// Since when MongoDB had somebody as gone, if it had at this time.
+    pub(crate) fn absent_since(&self, user: &str, at: Ms) -> Option<Ms> {
+        let noted = self.present.get(user)?;
+        let before = &noted[..noted.partition_point(|(noted, _)| *noted <= at)];
+        let gone = before.iter().rev().take_while(|(_, there)| !there);
+        gone.last().map(|(since, _)| *since)
+    }
+
     /// The last time at which somebody was there, or may have seemed to be, before then; nothing for never. An
     /// attempt that was given up counts if MongoDB saw a new connection of theirs meanwhile.
     pub(crate) fn last_there(&self, user: &str, before: Ms) -> Option<Ms> {
         let somebody = self.people.get(user)?;
         let seen = |from: Ms, to: Ms| {
             let mut present = self.present.get(user).into_iter().flatten();
-            present.any(|(at, _)| (from..=to).contains(at))
+            present.any(|(at, there)| *there && (from..=to).contains(at))
         };
         let connected = somebody.connections.iter().map(|line| (line.coming, line.to));
         let missed = somebody.missed.iter().filter(|(from, to)| seen(*from, *to)).copied();

@@ -31,6 +31,7 @@ mod leftovers;
 mod life;
 mod messages;
 mod old;
+mod outages;
 pub mod people;
 mod places;
 mod poison;

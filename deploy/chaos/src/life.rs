@@ -68,7 +68,9 @@ pub(crate) async fn live(world: Arc<World>, mut rng: Rng, start: Option<Start>) 
         // That gateway is away; the next life tries another one.
         return sleep(Duration::from_millis(300)).await;
     };
-    let staying = Duration::from_millis(rng.u64(4_000..20_000));
+    // Some stay for so long that a room whose other half is gone has to end by itself.
+    let staying =
+        Duration::from_millis(if rng.u32(..6) == 0 { rng.u64(45_000..70_000) } else { rng.u64(4_000..20_000) });
     let shouts = world.shouts();
     let mut life = Life {
         world,

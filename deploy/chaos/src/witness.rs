@@ -78,6 +78,11 @@ pub enum Change {
         /// The connection's number.
         epoch: u64,
     },
+    /// Somebody has no connection, as the matcher has it.
+    Absent {
+        /// Who.
+        user: String,
+    },
 }
 
 /// Watches until it is dropped.
@@ -200,7 +205,7 @@ fn updated(room: String, update: &Document) -> Option<Change> {
 fn present(user: String, document: &Document) -> Option<Change> {
     let connected = document.get_bool("connected").ok()?;
     let epoch = document.get_i64("epoch").ok().or_else(|| document.get_i32("epoch").ok().map(i64::from))?;
-    connected.then_some(Change::Present { user, epoch: u64::try_from(epoch).ok()? })
+    Some(if connected { Change::Present { user, epoch: u64::try_from(epoch).ok()? } } else { Change::Absent { user } })
 }
 
 fn stored(id: String, document: &Document) -> Option<Change> {

@@ -7,7 +7,6 @@ use chaos::{
     run::{Plan, run},
 };
 
-#[ignore = "some minutes of faults; cargo test -p chaos -- --include-ignored"]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_promises_hold_while_one_of_each_is_killed() -> anyhow::Result<()> {
     let faults = vec![

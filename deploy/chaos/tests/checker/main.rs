@@ -196,6 +196,23 @@ fn somebody_who_is_coming_back_is_no_ghost_as_long_as_the_matcher_has_reason_to_
 }
 
 #[test]
+fn somebody_whom_mongodb_has_as_gone_is_a_ghost_after_half_a_second() {
+    for (opened, back, expected) in [(900, None, 1), (400, None, 0), (900, Some(880), 0)] {
+        let mut story = Story::default();
+        story.connected(0, "ann", 1, "idle", None);
+        story.connected(0, "ben", 2, "idle", None);
+        story.lost(100, "ann", 1);
+        story.fact(110, Change::Absent { user: "ann".to_owned() });
+        if let Some(back) = back {
+            story.fact(back, Change::Present { user: "ann".to_owned(), epoch: 7 });
+        }
+        story.opened(opened, "r", [("ann", "talk"), ("ben", "talk")]);
+        let ghosts = story.violations().into_iter().filter(|invariant| *invariant == "no ghost offered");
+        assert_eq!(ghosts.count(), expected, "after {opened} ms, back: {back:?}");
+    }
+}
+
+#[test]
 fn the_death_of_another_gateway_or_of_a_chat_store_excuses_no_ghost() {
     for (target, expected) in [("gateway-1", 0), ("gateway-2", 1), ("chat-store-1", 1)] {
         let mut story = Story::default();
