@@ -6,8 +6,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     coverage::Coverage,
-    faults::{Fault, Scene},
+    faults::Fault,
     history::{Entry, Event, Ms},
+    striking::Scene,
     witness::{Change, Fact},
 };
 

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! run ─▶ a stack of real processes: 2 gateways, 2 matchers, 3 chat-stores, 3 NATS nodes, 3 MongoDB members
-//!   ├─ people    life, connecting, talking, old: simulated people, who note in the `history` what they did and saw
-//!   ├─ faults    what is killed, paused, drained, one after the other, as the seed decides; aim: at which moment
+//!   ├─ people    life, connecting, talking; old, posting: simulated people, who note in the `history` what they did and saw
+//!   ├─ faults    what is killed, paused, drained, one after the other, as the seed decides; striking, outages: how;
+//!   │            aim: at which moment; standstill: the machine's own
 //!   ├─ poison    commands that nobody can decode or apply, all the time
 //!   ├─ witness   every change in MongoDB, in its order
 //!   ├─ leftovers what collections, streams and metrics hold when everybody has gone
@@ -35,10 +36,12 @@ mod outages;
 pub mod people;
 mod places;
 mod poison;
+mod posting;
 mod returns;
 mod rooms;
 pub mod run;
 mod standstill;
+mod striking;
 mod talking;
 mod waits;
 pub mod witness;

@@ -13,51 +13,30 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use crate::{
-    history::{Event, Ms},
-    life::PATIENCE,
-    people::World,
-    talking::AGAIN,
-};
+use crate::{history::Event, life::PATIENCE, people::World, posting::Answer};
 
-/// A POST is answered in 5 s; the machine is noisy.
-const ANSWERED: Duration = Duration::from_secs(9);
 /// How long somebody waits, or looks at a page on which nothing happens.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How long somebody without a partner waits for them to come back.
 const ALONE: Duration = Duration::from_secs(8);
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub(crate) enum Kind {
     Angular,
     React,
 }
 
-/// A message that is not acknowledged.
-#[derive(Clone)]
-struct Draft {
-    number: u64,
-    nonce: String,
-    first: bool,
-}
-
-struct Answer {
-    draft: Draft,
-    after: Ms,
-    answer: Option<(StatusCode, Value)>,
-}
-
-struct Old {
-    world: Arc<World>,
-    rng: Rng,
-    kind: Kind,
-    person: Person,
-    gateway: usize,
+pub(crate) struct Old {
+    pub(crate) world: Arc<World>,
+    pub(crate) rng: Rng,
+    pub(crate) kind: Kind,
+    pub(crate) person: Person,
+    pub(crate) gateway: usize,
     line: Option<(Arc<Socket>, u32)>,
     in_room: bool,
     alone: Option<Instant>,
-    said: u64,
-    sending: JoinSet<Answer>,
+    pub(crate) said: u64,
+    pub(crate) sending: JoinSet<Answer>,
     leaves_at: Instant,
 }
 
@@ -114,7 +93,7 @@ impl Old {
         while let Ok(Some(_unheard)) = socket.next_within(Duration::ZERO).await {}
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.world.gateways[self.gateway].clone()
     }
 
@@ -253,53 +232,7 @@ impl Old {
         false
     }
 
-    fn say_something(&mut self) {
-        // Several at once may overtake each other on their way, over as many connections.
-        if self.sending.is_empty() {
-            self.said += 1;
-            self.post(Draft { number: self.said, nonce: person::nonce()[..16].to_owned(), first: true });
-        }
-    }
-
-    fn post(&mut self, draft: Draft) {
-        self.note(Event::Sent { nonce: draft.nonce.clone(), number: draft.number, first: draft.first });
-        let (person, url) = (self.person.clone(), self.url());
-        let (text, nonce) = (format!("message {}", draft.number), &draft.nonce);
-        let body = match self.kind {
-            Kind::Angular => json!({"message": text, "nonce": nonce}),
-            Kind::React => json!({"content": text, "message_id": nonce, "user_id": person.user}),
-        };
-        self.sending.spawn(async move {
-            if !draft.first {
-                sleep(AGAIN).await;
-            }
-            let asked = Instant::now();
-            let answer = timeout(ANSWERED, person.post(&url, "/messages", body)).await;
-            let after = Ms::try_from(asked.elapsed().as_millis()).unwrap_or(Ms::MAX);
-            Answer { draft, after, answer: answer.ok().and_then(Result::ok) }
-        });
-    }
-
-    fn answered(&mut self, Answer { draft, after, answer }: Answer) {
-        let Draft { number, nonce, first } = draft;
-        let Some((status, answer)) = answer else {
-            // The gateway is gone, or hangs: once more, through another one.
-            self.gateway = (self.gateway + 1) % self.world.gateways.len();
-            return self.post(Draft { number, nonce, first: false });
-        };
-        if status == StatusCode::CREATED {
-            let room = answer["data"]["room_id"].as_str().unwrap_or_default().to_owned();
-            let seq = answer["data"]["seq"].as_u64().unwrap_or_default();
-            return self.note(Event::Acknowledged { nonce, number, room, seq, first });
-        }
-        let again = status == StatusCode::SERVICE_UNAVAILABLE;
-        self.note(Event::Refused { nonce: nonce.clone(), answer: status.to_string(), after });
-        if again {
-            self.post(Draft { number, nonce, first: false });
-        }
-    }
-
-    fn note(&self, what: Event) {
+    pub(crate) fn note(&self, what: Event) {
         self.world.history.note(&self.person.user, what);
     }
 }

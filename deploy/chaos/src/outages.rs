@@ -1,4 +1,4 @@
-//! Breaks the servers: NATS and MongoDB, one of them or all. `faults` says which and when.
+//! Breaks the servers: NATS and MongoDB, one of them or all. `striking` says when.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use local::Stack;
 use servers::process::Signal;
 use tokio::time::{Instant, sleep};
 
-use crate::faults::PAUSE;
+use crate::striking::PAUSE;
 
 /// How long NATS may take to elect leaders before that is a failure of the run.
 const ELECTION: Duration = Duration::from_secs(60);

@@ -10,12 +10,13 @@ use crate::{
     aim,
     checker::{Findings, Violation, check},
     coverage::{ALWAYS, Coverage},
-    faults::{Fault, Scene},
+    faults::Fault,
     history::{Entry, Event, History},
     leftovers::{self, Sweeps},
     people::People,
     poison::Poison,
     standstill::Watch,
+    striking::Scene,
     witness::{Change, Fact, Witness},
 };
 

@@ -1,0 +1,193 @@
+//! Who waits, is gone, comes back, and what the partner hears of it.
+
+use crate::story::Story;
+use chaos::{
+    history::{Event, Ms},
+    witness::Change,
+};
+
+#[test]
+fn a_ghost_that_was_offered_is_seen() {
+    let mut story = Story::default();
+    story.connected(0, "ann", 1, "idle", None);
+    story.connected(0, "ben", 2, "idle", None);
+    story.queued(10, "ann");
+    story.lost(100, "ann", 1);
+    story.queued(3_000, "ben");
+    story.opened(3_010, "r", [("ann", "talk"), ("ben", "talk")]);
+    story.breaks("no ghost offered");
+}
+
+/// Ann waited, was gone for long, and tries to come back, which takes 7 s and fails. MongoDB saw it, or did not.
+fn trying_to_come_back(seen: bool, opened: Ms) -> usize {
+    let mut story = Story::default();
+    story.connected(0, "ann", 1, "idle", None);
+    story.connected(0, "ben", 2, "idle", None);
+    story.queued(10, "ann");
+    story.lost(100, "ann", 1);
+    story.at(4_900, "ann", Event::Coming);
+    if seen {
+        story.fact(4_950, Change::Present { user: "ann".to_owned(), epoch: 7 });
+    }
+    story.opened(opened, "r", [("ann", "talk"), ("ben", "talk")]);
+    story.at(11_900, "ann", Event::Missed);
+    story.violations().into_iter().filter(|invariant| *invariant == "no ghost offered").count()
+}
+
+#[test]
+fn somebody_who_is_coming_back_is_no_ghost_as_long_as_the_matcher_has_reason_to_think_so() {
+    assert_eq!(trying_to_come_back(true, 5_000), 0);
+    assert_eq!(trying_to_come_back(false, 5_000), 1);
+    assert_eq!(trying_to_come_back(true, 14_500), 1);
+}
+
+#[test]
+fn somebody_whom_mongodb_has_as_gone_is_a_ghost_after_half_a_second() {
+    for (opened, back, expected) in [(900, None, 1), (400, None, 0), (900, Some(880), 0)] {
+        let mut story = Story::default();
+        story.connected(0, "ann", 1, "idle", None);
+        story.connected(0, "ben", 2, "idle", None);
+        story.lost(100, "ann", 1);
+        story.fact(110, Change::Absent { user: "ann".to_owned() });
+        if let Some(back) = back {
+            story.fact(back, Change::Present { user: "ann".to_owned(), epoch: 7 });
+        }
+        story.opened(opened, "r", [("ann", "talk"), ("ben", "talk")]);
+        let ghosts = story.violations().into_iter().filter(|invariant| *invariant == "no ghost offered");
+        assert_eq!(ghosts.count(), expected, "after {opened} ms, back: {back:?}");
+    }
+}
+
+#[test]
+fn the_death_of_another_gateway_or_of_a_chat_store_excuses_no_ghost() {
+    for (target, expected) in [("gateway-1", 0), ("gateway-2", 1), ("chat-store-1", 1)] {
+        let mut story = Story::default();
+        story.connected(0, "ann", 1, "idle", None);
+        story.connected(0, "ben", 2, "idle", None);
+        story.queued(10, "ann");
+        story.fault(90, target);
+        story.lost(100, "ann", 1);
+        story.at(200, target, Event::FaultOver);
+        story.opened(9_000, "r", [("ann", "talk"), ("ben", "talk")]);
+        let ghosts = story.violations().into_iter().filter(|invariant| *invariant == "no ghost offered");
+        assert_eq!(ghosts.count(), expected, "{target}");
+    }
+}
+
+#[test]
+fn the_ghost_of_a_killed_gateway_may_be_offered_for_15_s_and_not_longer() {
+    for (waited, expected) in [(14_000, 0), (28_000, 1)] {
+        let mut story = Story::default();
+        story.connected(0, "ann", 1, "idle", None);
+        story.connected(0, "ben", 2, "idle", None);
+        story.queued(10, "ann");
+        story.fault(90, "gateway-1");
+        story.lost(100, "ann", 1);
+        story.at(200, "gateway-1", Event::FaultOver);
+        story.opened(waited, "r", [("ann", "talk"), ("ben", "talk")]);
+        let ghosts = story.violations().into_iter().filter(|invariant| *invariant == "no ghost offered");
+        assert_eq!(ghosts.count(), expected, "after {waited} ms");
+    }
+}
+
+#[test]
+fn two_who_fit_and_wait_for_longer_than_a_tick_are_seen() {
+    for (queues, expected) in [(["vent", "listen"], 1), (["vent", "talk"], 0), (["talk", "talk"], 1)] {
+        let mut story = Story::default();
+        for ((who, connection), queue) in [("ann", 1), ("ben", 2)].into_iter().zip(queues) {
+            story.connected(0, who, connection, "idle", None);
+            story.at(10, who, Event::Queued { queue: queue.to_owned() });
+            story.lost(8_000, who, connection);
+        }
+        let waits = story.violations().into_iter().filter(|invariant| *invariant == "nobody waits for ever");
+        assert_eq!(waits.count(), expected, "{queues:?}");
+    }
+}
+
+#[test]
+fn two_who_wait_for_each_other_are_seen() {
+    let mut story = Story::default();
+    for (who, connection) in [("ann", 1), ("ben", 2)] {
+        story.connected(0, who, connection, "idle", None);
+        story.queued(10, who);
+        story.lost(60_000, who, connection);
+    }
+    story.breaks("nobody waits for ever");
+}
+
+#[test]
+fn somebody_whose_partner_is_gone_and_who_is_left_in_the_room_is_seen() {
+    let mut story = Story::met();
+    story.lost(1_000, "ann", 1);
+    story.lost(90_000, "ben", 2);
+    story.breaks("nobody left alone");
+}
+
+#[test]
+fn somebody_who_is_back_in_time_and_not_in_the_room_is_seen() {
+    for (away, left, expected) in [(20_000, false, 1), (20_000, true, 0), (32_000, false, 0)] {
+        let mut story = Story::met();
+        story.said(100, 1);
+        story.lost(1_000, "ben", 2);
+        if left {
+            story.at(1_500, "ann", Event::Leaving);
+        }
+        story.closed(2_000, "r");
+        story.connected(1_000 + away, "ben", 3, "over", Some(1));
+        let back = story.violations().into_iter().filter(|invariant| *invariant == "back in the room");
+        assert_eq!(back.count(), expected, "after {away} ms, left: {left}");
+    }
+}
+
+#[test]
+fn a_partner_who_hears_nothing_of_a_loss_or_of_a_return_is_seen() {
+    let mut story = Story::met();
+    story.said(100, 1);
+    story.lost(10_000, "ben", 2);
+    story.closed(60_000, "r");
+    story.lost(70_000, "ann", 1);
+    story.breaks("the partner hears");
+    let mut story = Story::met();
+    story.said(100, 1);
+    story.lost(10_000, "ben", 2);
+    story.at(10_010, "ann", Event::PartnerLost);
+    story.connected(20_000, "ben", 3, "room", Some(1));
+    story.closed(60_000, "r");
+    story.lost(70_000, "ann", 1);
+    story.breaks("the partner hears");
+}
+
+#[test]
+fn somebody_whose_only_connection_is_told_of_a_newer_one_is_seen() {
+    let mut story = Story::met();
+    story.at(500, "ann", Event::Replaced);
+    story.breaks("the newest connection counts");
+}
+
+#[test]
+fn a_drain_that_the_partner_hears_of_is_seen() {
+    let mut story = Story::default();
+    story.connected(0, "ann", 1, "idle", None);
+    story.at(
+        0,
+        "ben",
+        Event::Connected {
+            connection: 2,
+            gateway: 1,
+            state: "idle".to_owned(),
+            room: None,
+            last_seq: None,
+            old: false,
+        },
+    );
+    story.opened(20, "r", [("ann", "talk"), ("ben", "talk")]);
+    story.fact(25, Change::Begun { room: "r".to_owned() });
+    story.said(100, 1);
+    story.at(20_000, "drain-gateway", Event::FaultBegan { target: "gateway-2".to_owned() });
+    story.at(21_000, "ben", Event::Lost { connection: 2, cut: false });
+    story.at(21_010, "ann", Event::PartnerLost);
+    story.connected(22_000, "ben", 3, "room", Some(1));
+    story.at(25_000, "drain-gateway", Event::FaultOver);
+    story.lost(40_000, "ann", 1);
+    story.breaks("a drain is not noticed");
+}
