@@ -63,11 +63,11 @@ const PING_DEADLINE: Duration = Duration::from_secs(2);
 /// # Errors
 /// When NATS or MongoDB cannot be reached at the start, or a part of it panics.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    numbers::describe();
     let id = config.chat_store_id.of_this_life().map_err(anyhow::Error::msg).context("CHAT_STORE_ID is too long")?;
     let bus = service::connect(&config.common, &id.to_string(), USED).await?;
     let store = Store::new(&config).await?;
     health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
-    numbers::describe();
     tokio::time::timeout(config.common.connect_timeout, prepare_patiently(&store))
         .await
         .context("MongoDB was not ready within CONNECT_TIMEOUT; is MONGODB_URI right, and a replica set?")?;

@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use proto::{
     events::QueueStatus,
     lease::{Held, Lease, gateway_key},
+    numbers::LEASE_LOSSES,
     subjects,
 };
 use std::{sync::atomic::Ordering, time::Duration};
@@ -18,10 +19,14 @@ pub(crate) async fn hold_lease(app: Shared, mut lease: Lease) {
     while app.gone.run_until_cancelled(tick.tick()).await.is_some() {
         match lease.hold().await {
             Ok(Held::Taken) if held_before => {
+                metrics::counter!(LEASE_LOSSES).increment(1);
                 tracing::warn!("the lease had lapsed: everybody here is reported as connected again");
                 app.resync.send_modify(|resync| resync.lapsed += 1);
             }
-            Ok(Held::ByAnother) => tracing::warn!("the lease was written by somebody else; taking it again"),
+            Ok(Held::ByAnother) => {
+                metrics::counter!(LEASE_LOSSES).increment(1);
+                tracing::warn!("the lease was written by somebody else; taking it again");
+            }
             Ok(Held::Taken | Held::Kept) => held_before = true,
             Err(error) => tracing::warn!("the lease was not renewed: {error:#}"),
         }

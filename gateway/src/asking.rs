@@ -1,7 +1,7 @@
 //! Commands and their results: a command is published to its stream, and whoever applies it
 //! answers on a subject of this gateway. Waiting ends after the deadline of the configuration.
 
-use crate::error::ApiError;
+use crate::{error::ApiError, numbers};
 use futures_util::StreamExt as _;
 use proto::{
     Command, CommandId, GatewayId, Refusal, Reply,
@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 use tracing::Instrument as _;
 
 /// How soon to publish again what the bus did not take.
@@ -65,7 +65,8 @@ impl Asker {
             id,
             receiver,
             waiting: self.waiting.clone(),
-            deadline: tokio::time::Instant::now() + self.deadline,
+            asked: (Instant::now(), command.name()),
+            deadline: Instant::now() + self.deadline,
             result: PhantomData,
         };
         let reply_to = subjects::reply(&self.gateway, id);
@@ -133,7 +134,9 @@ pub(crate) struct Pending<T> {
     id: CommandId,
     receiver: oneshot::Receiver<bytes::Bytes>,
     waiting: Waiting,
-    deadline: tokio::time::Instant,
+    /// When, and what for.
+    asked: (Instant, &'static str),
+    deadline: Instant,
     result: PhantomData<fn() -> T>,
 }
 
@@ -141,10 +144,14 @@ impl<T: DeserializeOwned> Pending<T> {
     /// Waits for it.
     pub(crate) async fn result(mut self) -> Result<T, ApiError> {
         match tokio::time::timeout_at(self.deadline, &mut self.receiver).await {
-            Ok(Ok(payload)) => read(&payload)?.map_err(ApiError::from),
+            Ok(Ok(payload)) => {
+                let (asked, command) = self.asked;
+                metrics::histogram!(numbers::ACKNOWLEDGEMENT_SECONDS, "command" => command).record(asked.elapsed());
+                read(&payload)?.map_err(ApiError::from)
+            }
             Ok(Err(_not_taken)) => Err(ApiError::Unavailable),
             Err(_too_late) => {
-                metrics::counter!("talk_results_missed_total").increment(1);
+                metrics::counter!(numbers::RESULTS_MISSED).increment(1);
                 Err(ApiError::Unavailable)
             }
         }

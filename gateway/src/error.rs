@@ -1,6 +1,6 @@
 //! What can go wrong for a client, and the envelope that every answer has.
 
-use crate::spans;
+use crate::{numbers, spans};
 use axum::{
     Json,
     http::{HeaderValue, StatusCode, header},
@@ -71,7 +71,26 @@ impl ApiError {
         }
     }
 
-    /// Stable name for programs.
+    /// All codes, for the metrics to begin with.
+    pub(crate) const CODES: [&str; 15] = [
+        "bad_request",
+        "unauthorized",
+        "unidentified",
+        "already_waiting",
+        "in_room",
+        "not_in_room",
+        "unknown_message",
+        "foreign_origin",
+        "not_found",
+        "method_not_allowed",
+        "too_large",
+        "unknown_event",
+        "too_many_requests",
+        "outdated",
+        "unavailable",
+    ];
+
+    /// Stable name for programs; one of [`Self::CODES`].
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::BadRequest(_) => "bad_request",
@@ -114,6 +133,12 @@ impl From<Refusal> for ApiError {
     }
 }
 
+/// Counts that somebody did not get what they asked for.
+pub(crate) fn note(error: &ApiError) {
+    metrics::counter!(numbers::REJECTED, "reason" => error.code()).increment(1);
+    spans::note_refusal(error.code());
+}
+
 /// The envelope of every answer, REST and socket alike.
 #[derive(Serialize)]
 pub(crate) struct Envelope<T> {
@@ -151,8 +176,7 @@ impl<T> Envelope<T> {
 impl IntoResponse for ApiError {
     // Status and headers say what `code` and `retry_after_ms` say in an acknowledgement.
     fn into_response(self) -> Response {
-        metrics::counter!("talk_rejected_total", "reason" => self.code()).increment(1);
-        spans::note_refusal(self.code());
+        note(&self);
         let (status, retry_after) = (self.status(), self.retry_after());
         let envelope = Envelope { code: None, retry_after_ms: None, ..Envelope::<()>::of(Err(self)) };
         let mut response = (status, Json(envelope)).into_response();

@@ -39,6 +39,7 @@ mod leaving;
 mod limits;
 mod listening;
 mod names;
+mod numbers;
 mod order;
 mod payload;
 mod reads;
@@ -82,6 +83,7 @@ const USED: Streams = Streams::Await(&[streams::USERS, streams::MESSAGES, stream
 /// # Errors
 /// When the configuration is wrong, an address is taken, or NATS cannot be reached in time.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    numbers::describe();
     drain_fits(&config)?;
     let secrets = Secrets::new(&config)?;
     let id = config.gateway_id.of_this_life().map_err(anyhow::Error::msg).context("GATEWAY_ID is too long")?;

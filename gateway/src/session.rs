@@ -5,9 +5,10 @@
 
 use crate::{
     cursor::{Cursor, Trail},
-    error::{ApiError, Envelope},
+    error::{self, ApiError, Envelope},
     limits::Pace,
     names::{Said, Told},
+    numbers,
     socket::{Authenticated, Closed, Incoming},
     spans,
     state::Shared,
@@ -97,7 +98,9 @@ impl Session {
 
     /// Handles everything until the socket is gone, or is let go.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Box<Incoming>>, authenticated: Option<Authenticated>) {
-        metrics::gauge!("talk_sockets").increment(1);
+        let sockets =
+            metrics::gauge!(numbers::SOCKETS, "client" => if authenticated.is_some() { "current" } else { "old" });
+        sockets.increment(1);
         let mut resync = self.app.resync.subscribe();
         let mut status = self.app.queue_status.subscribe();
         let (leave, app, sid) = (self.leave.clone(), self.app.clone(), self.socket.id);
@@ -116,6 +119,7 @@ impl Session {
                 () = leave.cancelled() => break,
                 // What the client did before it went comes before its going.
                 Some(incoming) = inbox.recv() => {
+                    metrics::counter!(numbers::REQUESTS, "via" => "socket").increment(1);
                     let span = self.span_of(&incoming.event);
                     self.handle(*incoming).instrument(span).await;
                 }
@@ -131,7 +135,7 @@ impl Session {
         }
         self.end().await;
         app.present.leave(sid);
-        metrics::gauge!("talk_sockets").decrement(1);
+        sockets.decrement(1);
     }
 
     /// The table of what clients say. The first group is what old clients say, with their secret
@@ -164,7 +168,7 @@ impl Session {
         match serde_json::to_value(payload) {
             Ok(payload) if self.unsent.len() < MAX_UNSENT => self.unsent.push_back((event, payload)),
             // A client that is so far behind learns the rest when it comes back.
-            _ => metrics::counter!("talk_events_dropped_total").increment(1),
+            _ => metrics::counter!(numbers::EVENTS_DROPPED).increment(1),
         }
         self.retry_at = Some(Instant::now() + CATCH_UP);
     }
@@ -175,7 +179,7 @@ impl Session {
         match self.socket.emit(event.name(), payload) {
             Ok(()) => true,
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
-                metrics::counter!("talk_slow_sockets_total").increment(1);
+                metrics::counter!(numbers::SLOW_SOCKETS).increment(1);
                 false
             }
             // Its disconnect is on the way.
@@ -214,8 +218,7 @@ impl Session {
 /// Sends an acknowledgement, if the client wants one.
 pub(crate) fn acknowledge<T: Serialize>(ack: socketioxide::extract::AckSender, result: Result<T, ApiError>) {
     if let Err(error) = &result {
-        metrics::counter!("talk_rejected_total", "reason" => error.code()).increment(1);
-        spans::note_refusal(error.code());
+        error::note(error);
     }
     if let Err(error) = ack.send(&Envelope::of(result)) {
         tracing::debug!(%error, "an acknowledgement was not sent; the client's time-out tells it");

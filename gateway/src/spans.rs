@@ -2,7 +2,10 @@
 //! each event that the bus tells. What strangers choose themselves (paths, names of events, headers)
 //! is in none of them.
 
-use crate::session::{Session, Who};
+use crate::{
+    numbers,
+    session::{Session, Who},
+};
 use axum::{extract::Request, http::Method, middleware::Next, response::Response};
 use proto::{UserId, context};
 use tracing::{Instrument as _, Span, debug_span, field::Empty};
@@ -13,6 +16,7 @@ const EVENTS: [&str; 8] =
 
 /// A request for one of our routes.
 pub(crate) async fn request(request: Request, next: Next) -> Response {
+    metrics::counter!(numbers::REQUESTS, "via" => "rest").increment(1);
     let (method, route) = (known(request.method()), request.uri().path());
     let span = debug_span!(
         "request",

@@ -7,6 +7,7 @@
 //! between the two steps is a room that was never announced, which `announce` resolves.
 
 use crate::{
+    numbers,
     pairing::{Pair, Waiting},
     rooms::{Room, Rooms},
     users::{DUPLICATE_KEY, Users},
@@ -95,7 +96,7 @@ impl Claims {
             Ok(_) => Ok(claims),
             Err(error) => {
                 let refused = refused(&error).ok_or(error)?;
-                metrics::counter!("talk_claims_refused_total").increment(refused.len() as u64);
+                metrics::counter!(numbers::CLAIMS_REFUSED).increment(refused.len() as u64);
                 let mut index = 0..;
                 claims.retain(|_| index.next().is_some_and(|index| !refused.contains(&index)));
                 Ok(claims)

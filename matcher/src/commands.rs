@@ -1,12 +1,12 @@
 //! The loop over commands, and the only place that acknowledges them. One user's commands are
 //! applied one after the other, those of different users beside each other.
 
-use crate::{Matcher, store::is_away, user::Stamp};
+use crate::{Matcher, numbers, store::is_away, user::Stamp};
 use anyhow::Context as _;
 use async_nats::jetstream::{AckKind, Message, context::PublishError};
 use futures_util::{FutureExt as _, StreamExt as _, future::join_all};
 use proto::{
-    Refusal, Reply, UserCommand, UserId, UserView,
+    Command as _, Refusal, Reply, UserCommand, UserId, UserView,
     bus::{BusError, Delivery, bury, now_ms},
     context, streams, subjects,
 };
@@ -109,7 +109,8 @@ async fn handle(matcher: &Matcher, message: Message) -> Result<(), BusError> {
             return bury(&matcher.bus, &message, &reason.to_string()).await;
         }
     };
-    let kind = kind(&delivery.command);
+    let kind = delivery.command.name();
+    metrics::counter!(proto::numbers::REDELIVERIES).increment(u64::from(delivery.attempt() > 1));
     match matcher.apply(&delivery.command, stamp(&delivery)).await {
         Ok(reply) => {
             count(kind, if matches!(reply, Reply::Ok(_)) { "applied" } else { "refused" });
@@ -156,16 +157,6 @@ fn backoff(attempt: i64) -> Duration {
     Duration::from_millis(50 << attempt.clamp(1, 5))
 }
 
-fn kind(command: &UserCommand) -> &'static str {
-    match command {
-        UserCommand::QueueRequested { .. } => "queue_requested",
-        UserCommand::Left { .. } => "left",
-        UserCommand::Connected { .. } => "connected",
-        UserCommand::Disconnected { .. } => "disconnected",
-        UserCommand::Joined { .. } => "joined",
-    }
-}
-
 fn count(kind: &'static str, outcome: &'static str) {
-    metrics::counter!("talk_commands_total", "type" => kind, "outcome" => outcome).increment(1);
+    metrics::counter!(numbers::COMMANDS, "type" => kind, "outcome" => outcome).increment(1);
 }

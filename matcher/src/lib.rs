@@ -32,9 +32,11 @@ mod claims;
 mod commands;
 mod config;
 mod connection;
+mod counting;
 mod ending;
 mod gateways;
 mod matching;
+mod numbers;
 mod pairing;
 mod place;
 mod reads;
@@ -79,6 +81,7 @@ struct Matcher {
 /// # Errors
 /// When NATS or MongoDB are not there at the start, or the health port is taken.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
+    numbers::describe();
     let id = config.matcher_id.of_this_life().map_err(anyhow::Error::msg).context("MATCHER_ID is too long")?;
     let Some(connected) = shutdown.run_until_cancelled(connect(&config, &id)).await else { return Ok(()) };
     let (bus, store) = connected?;

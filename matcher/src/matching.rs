@@ -3,6 +3,7 @@
 use crate::{
     Matcher,
     claims::Outcome,
+    numbers,
     pairing::{Pair, Plan, Waiting, plan},
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -26,7 +27,7 @@ impl Matcher {
             self.move_to_talk(moved).await?;
         }
         self.report(&plan, now).await?;
-        metrics::histogram!("talk_tick_seconds").record(started.elapsed());
+        metrics::histogram!(numbers::TICK_SECONDS).record(started.elapsed());
         Ok(())
     }
 
@@ -35,10 +36,10 @@ impl Matcher {
         for room in &broken {
             self.dissolve(room).await?;
         }
-        metrics::counter!("talk_matches_total").increment(claimed.len() as u64);
+        metrics::counter!(numbers::MATCHES).increment(claimed.len() as u64);
         for waiting in claimed.iter().flat_map(|claimed| &claimed.pair) {
-            metrics::histogram!("talk_match_wait_seconds").record(seconds(waiting.waited_ms(now)));
-            metrics::counter!("talk_fallbacks_total").increment(waiting.moved_from.is_some().into());
+            metrics::histogram!(numbers::MATCH_WAIT_SECONDS).record(seconds(waiting.waited_ms(now)));
+            metrics::counter!(numbers::FALLBACKS).increment(waiting.moved_from.is_some().into());
         }
         self.announce(claimed).await
     }
@@ -46,20 +47,20 @@ impl Matcher {
     async fn move_to_talk(&self, waiting: &Waiting) -> anyhow::Result<()> {
         let Some(from) = waiting.moved_from else { return Ok(()) };
         if self.claims.move_to_talk(waiting).await? {
-            metrics::counter!("talk_fallbacks_total").increment(1);
+            metrics::counter!(numbers::FALLBACKS).increment(1);
             self.bus.tell(None, waiting.user, &Live::Moved { from, to: waiting.queue }).await?;
         }
         Ok(())
     }
 
     async fn report(&self, plan: &Plan, now: i64) -> anyhow::Result<()> {
-        let count = |queue| plan.left.iter().filter(|waiting| waiting.queue == queue).count() as u64;
         let [vent, listen, talk] = Queue::ALL.map(|queue| {
-            metrics::gauge!("talk_waiting", "queue" => queue.as_str()).set(count(queue) as f64);
-            count(queue)
+            let waited = plan.left.iter().filter(|left| left.queue == queue).map(|left| left.waited_ms(now));
+            let (count, oldest) = waited.fold((0_u64, 0), |(count, oldest), waited| (count + 1, waited.max(oldest)));
+            metrics::gauge!(numbers::WAITING, "queue" => queue.as_str()).set(count as f64);
+            metrics::gauge!(numbers::OLDEST_WAIT_SECONDS, "queue" => queue.as_str()).set(seconds(oldest));
+            count
         });
-        let oldest = plan.left.iter().map(|waiting| waiting.waited_ms(now)).max().unwrap_or(0);
-        metrics::gauge!("talk_oldest_wait_seconds").set(seconds(oldest));
         let status = QueueStatus { vent, listen, talk };
         Ok(self.bus.publish(subjects::QUEUE_STATUS.into(), &status).await?)
     }

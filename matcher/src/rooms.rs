@@ -173,6 +173,11 @@ impl Rooms {
         Ok(self.rooms.update_one(as_read, update).await?.matched_count == 1)
     }
 
+    /// How many are open.
+    pub(crate) async fn count_open(&self) -> Result<u64> {
+        self.rooms.count_documents(doc! { "open": true }).await
+    }
+
     /// Nothing is left of it.
     pub(crate) async fn delete(&self, id: RoomId) -> Result<()> {
         self.rooms.delete_one(doc! { "_id": id.to_string() }).await?;

@@ -1,7 +1,7 @@
 //! What time alone changes: connections that did not come back, gateways that died, rooms that
 //! nobody entered, work that a crash cut off.
 
-use crate::{Matcher, config::ms, connection::Gone, gateways::Gateways, user::TOMBSTONE};
+use crate::{Matcher, config::ms, connection::Gone, gateways::Gateways, numbers, user::TOMBSTONE};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use proto::{UserId, bus::now_ms, events::EndReason, lease};
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ impl Matcher {
         each(self.rooms.not_entered_in_time(too_old).await?, |room| async move {
             let joined = room.members.iter().filter(|member| member.joined).map(|member| member.user);
             if self.close(&room, EndReason::Gone, joined.collect()).await? {
-                metrics::counter!("talk_rooms_not_entered_total").increment(1);
+                metrics::counter!(numbers::ROOMS_NOT_ENTERED).increment(1);
             }
             Ok(())
         })
@@ -101,7 +101,7 @@ impl Matcher {
     async fn stand_in_for_backstop(&self) -> anyhow::Result<()> {
         let rooms = self.rooms.expired().await?;
         let users = self.users.remove_expired().await?;
-        metrics::counter!("talk_backstop_removed_total").increment(rooms.len() as u64 + users);
+        metrics::counter!(numbers::BACKSTOP_REMOVED).increment(rooms.len() as u64 + users);
         each(rooms, |room| async move {
             let _closed_before = self.close(&room, EndReason::Gone, Vec::new()).await?;
             self.finish(&room).await

@@ -1,7 +1,7 @@
 //! Who ticks, and when: the policy apart from the steps, which are in `matching` and `sweep`.
 //! One matcher holds the lease; two by mistake do no harm, since claims are conditional.
 
-use crate::{Matcher, gateways::Gateways, sweep};
+use crate::{Matcher, counting, gateways::Gateways, numbers, sweep};
 use proto::lease::{self, Held, Lease};
 use std::time::{Duration, Instant};
 use tokio::{sync::watch, time::MissedTickBehavior};
@@ -17,7 +17,8 @@ pub(crate) async fn run(matcher: &Matcher, shutdown: &CancellationToken) -> anyh
     tokio::join!(
         hold(lease, matcher, ticking, shutdown),
         match_people(matcher, watch.clone(), shutdown),
-        sweep_up(matcher, watch, shutdown),
+        sweep_up(matcher, watch.clone(), shutdown),
+        count_people(matcher, watch, shutdown),
     );
     Ok(())
 }
@@ -30,6 +31,10 @@ async fn hold(mut lease: Lease, matcher: &Matcher, ticking: watch::Sender<bool>,
             tracing::warn!("whether this matcher ticks is unknown: {error:#}");
             Held::ByAnother
         });
+        let before = *ticking.borrow();
+        if before && held == Held::ByAnother {
+            metrics::counter!(proto::numbers::LEASE_LOSSES).increment(1);
+        }
         set_ticking(matcher, &ticking, held != Held::ByAnother);
     }
     set_ticking(matcher, &ticking, false);
@@ -40,8 +45,11 @@ async fn hold(mut lease: Lease, matcher: &Matcher, ticking: watch::Sender<bool>,
 
 fn set_ticking(matcher: &Matcher, ticking: &watch::Sender<bool>, now: bool) {
     matcher.wake.set_ticking(now);
-    metrics::gauge!("talk_ticking").set(f64::from(u8::from(now)));
+    metrics::gauge!(numbers::TICKING).set(f64::from(u8::from(now)));
     if ticking.send_replace(now) != now {
+        if !now {
+            numbers::count_nobody();
+        }
         tracing::info!(now, "this matcher ticks");
     }
 }
@@ -68,6 +76,16 @@ async fn sweep_up(matcher: &Matcher, mut ticking: watch::Receiver<bool>, shutdow
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while held(&mut ticking, shutdown).await {
         trouble.note("a sweep", matcher.sweep(&mut gateways).await);
+        shutdown.run_until_cancelled(due.tick()).await;
+    }
+}
+
+async fn count_people(matcher: &Matcher, mut ticking: watch::Receiver<bool>, shutdown: &CancellationToken) {
+    let mut trouble = Trouble::default();
+    let mut due = tokio::time::interval(counting::EVERY);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while held(&mut ticking, shutdown).await {
+        trouble.note("counting", matcher.count().await);
         shutdown.run_until_cancelled(due.tick()).await;
     }
 }

@@ -24,6 +24,11 @@ pub(crate) enum State {
     Gone,
 }
 
+impl State {
+    /// All of them, as they are written.
+    pub(crate) const NAMES: [&'static str; 4] = ["idle", "waiting", "paired", "gone"];
+}
+
 /// A document of `users`. Times are in milliseconds since 1970.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct User {

@@ -10,6 +10,7 @@ use mongodb::{
     options::IndexOptions,
 };
 use proto::{Queue, RoomId, UserId};
+use serde::Deserialize;
 use std::{convert::Infallible, time::Duration};
 
 /// MongoDB's code for a key that is there already.
@@ -129,6 +130,19 @@ impl Users {
         let waiting = doc! { "state": "waiting", "connected": true, "queue": queue.as_str() };
         let first = self.users.find_one(waiting.clone()).sort(doc! { "queued_at": 1 }).await?;
         Ok((self.users.count_documents(waiting).await?, first.map(|user| user.queued_at)))
+    }
+
+    /// How many there are in each state.
+    pub(crate) async fn by_state(&self) -> Result<Vec<(String, u64)>> {
+        #[derive(Deserialize)]
+        struct Found {
+            #[serde(rename = "_id")]
+            state: String,
+            count: i64,
+        }
+        let pipeline = [doc! { "$group": { "_id": "$state", "count": { "$sum": 1_i64 } } }];
+        let found: Vec<Found> = self.users.aggregate(pipeline).with_type().await?.try_collect().await?;
+        Ok(found.into_iter().map(|of| (of.state, u64::try_from(of.count).unwrap_or(0))).collect())
     }
 
     /// Who is connected to this gateway.

@@ -5,6 +5,7 @@ use crate::{
     context,
     events::Live,
     ids::{CommandId, RoomId, UserId},
+    numbers,
     operators::{Happened, RoomEvent},
     subjects,
 };
@@ -298,7 +299,7 @@ pub async fn bury(bus: &Bus, message: &jetstream::Message, reason: &str) -> Resu
         .await
         .map_err(|e| fail(e.into()))?;
     message.ack_with(AckKind::Term).await.map_err(fail)?;
-    metrics::counter!("talk_dead_letters_total").increment(1);
+    metrics::counter!(numbers::DEAD_LETTERS).increment(1);
     tracing::error!(bus.subject = %message.subject, reason, "a command went to the dead letters");
     Ok(())
 }

@@ -62,6 +62,9 @@ impl fmt::Display for Queue {
 pub trait Command: Serialize + DeserializeOwned + Send + Sync {
     /// Where it is published.
     fn subject(&self) -> Subject;
+
+    /// What it is called in metrics: its type in the payload.
+    fn name(&self) -> &'static str;
 }
 
 /// Asked of the matcher, which owns users and rooms.
@@ -140,9 +143,25 @@ impl UserCommand {
     }
 }
 
+impl UserCommand {
+    /// What they are called in metrics.
+    pub const NAMES: [&'static str; 5] = ["queue_requested", "left", "connected", "disconnected", "joined"];
+}
+
 impl Command for UserCommand {
     fn subject(&self) -> Subject {
         subjects::user_command(self)
+    }
+
+    fn name(&self) -> &'static str {
+        let [queue_requested, left, connected, disconnected, joined] = Self::NAMES;
+        match self {
+            Self::QueueRequested { .. } => queue_requested,
+            Self::Left { .. } => left,
+            Self::Connected { .. } => connected,
+            Self::Disconnected { .. } => disconnected,
+            Self::Joined { .. } => joined,
+        }
     }
 }
 
@@ -195,9 +214,23 @@ impl RoomCommand {
     }
 }
 
+impl RoomCommand {
+    /// What they are called in metrics.
+    pub const NAMES: [&'static str; 3] = ["message_sent", "message_liked", "room_ended"];
+}
+
 impl Command for RoomCommand {
     fn subject(&self) -> Subject {
         subjects::room_command(self)
+    }
+
+    fn name(&self) -> &'static str {
+        let [message_sent, message_liked, room_ended] = Self::NAMES;
+        match self {
+            Self::MessageSent { .. } => message_sent,
+            Self::MessageLiked { .. } => message_liked,
+            Self::RoomEnded { .. } => room_ended,
+        }
     }
 }
 

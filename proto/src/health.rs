@@ -1,9 +1,10 @@
 //! The health port of a service: `/healthz` says that the process runs, `/readyz` that its
 //! servers answer, `/metrics` the numbers in Prometheus' text form.
 
+use crate::numbers::{SECONDS, SIZES};
 use anyhow::Context as _;
 use axum::{Router, http::StatusCode, routing::get};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::OnceLock, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -29,10 +30,13 @@ pub async fn serve(addr: SocketAddr, ready: Ready, shutdown: CancellationToken) 
             }
         }
     };
-    let router = Router::new()
-        .route("/healthz", get(|| async { "alive" }))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(move || async move { metrics.render() }));
+    let router = Router::new().route("/healthz", get(|| async { "alive" })).route("/readyz", get(readyz)).route(
+        "/metrics",
+        get(move || async move {
+            metrics_process::Collector::default().collect();
+            metrics.render()
+        }),
+    );
     let listener =
         tokio::net::TcpListener::bind(addr).await.with_context(|| format!("binding the health port {addr}"))?;
     tokio::spawn(async move {
@@ -54,11 +58,11 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 const UPKEEP: Duration = Duration::from_secs(5);
 
 // One recorder for a process, also when tests run several services in it.
-fn recorder() -> PrometheusHandle {
+pub(crate) fn recorder() -> PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER
         .get_or_init(|| {
-            let recorder = PrometheusBuilder::new().build_recorder();
+            let recorder = builder().build_recorder();
             let handle = recorder.handle();
             if metrics::set_global_recorder(recorder).is_err() {
                 tracing::warn!("another recorder takes the metrics of this process");
@@ -66,4 +70,13 @@ fn recorder() -> PrometheusHandle {
             handle
         })
         .clone()
+}
+
+/// Histograms, not summaries: those of several processes can be added up.
+#[expect(clippy::expect_used, reason = "only a list of bounds without bounds is refused")]
+fn builder() -> PrometheusBuilder {
+    PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES))
+        .expect("bounds")
 }

@@ -24,6 +24,7 @@
 //! - [`lease`]: keys with a time to live, which say who lives and who ticks.
 //! - [`connection`]: where NATS is, and as whom a process signs in.
 //! - [`service`] and [`health`]: configuration, log, signals and the health port.
+//! - [`numbers`]: the metrics that every service has.
 //! - [`traces`] and [`context`]: where spans go, and which trace a message belongs to.
 
 pub mod bus;
@@ -36,6 +37,7 @@ pub mod ids;
 pub mod lease;
 mod log;
 pub mod micro;
+pub mod numbers;
 pub mod operators;
 pub mod service;
 pub mod streams;

@@ -4,7 +4,7 @@
 use crate::{
     bus::Bus,
     connection::Connection,
-    log, streams,
+    log, numbers, streams,
     traces::{Traces, TracesConfig},
 };
 use anyhow::Context as _;
@@ -194,9 +194,12 @@ async fn prepare(bus: &Bus, streams: Streams) -> anyhow::Result<()> {
 fn log_event(event: &Event) {
     match event {
         Event::Connected => tracing::info!("connected to NATS"),
-        Event::Disconnected => tracing::warn!("NATS is away; trying again"),
+        Event::Disconnected => {
+            metrics::counter!(numbers::NATS_DISCONNECTS).increment(1);
+            tracing::warn!("NATS is away; trying again");
+        }
         Event::SlowConsumer(_) => {
-            metrics::counter!("talk_slow_consumers_total").increment(1);
+            metrics::counter!(numbers::SLOW_CONSUMERS).increment(1);
             tracing::warn!("a subscription was too slow and lost events");
         }
         Event::Draining | Event::Closed => {}
