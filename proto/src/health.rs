@@ -80,3 +80,30 @@ fn builder() -> PrometheusBuilder {
         .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &SIZES))
         .expect("bounds")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::numbers;
+
+    #[test]
+    fn what_never_happened_is_there_and_described_with_bounds_for_histograms() {
+        numbers::start("test");
+        numbers::counter_by(("talk_test_total", "Counted here"), "kind", ["one", "other"]);
+        numbers::histogram_by(("talk_test_seconds", "Measured here"), "kind", ["one"]);
+        numbers::histograms(&[("talk_test_size", "Measured here too")]);
+        let text = recorder().render();
+        for line in [
+            "# HELP talk_test_total Counted here",
+            r#"talk_test_total{kind="other"} 0"#,
+            "# TYPE talk_test_seconds histogram",
+            r#"talk_test_seconds_bucket{kind="one",le="0.001"} 0"#,
+            r#"talk_test_size_bucket{le="1000"} 0"#,
+            "talk_test_size_count 0",
+            "talk_dead_letters_total 0",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+        assert!(text.contains(r#"talk_build_info{service="test""#), "{text}");
+    }
+}
