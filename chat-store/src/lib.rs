@@ -67,11 +67,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let id = config.chat_store_id.of_this_life().map_err(anyhow::Error::msg).context("CHAT_STORE_ID is too long")?;
     let bus = service::connect(&config.common, &id.to_string(), USED).await?;
     let store = Store::new(&config).await?;
-    health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
     tokio::time::timeout(config.common.connect_timeout, prepare_patiently(&store))
         .await
         .context("MongoDB was not ready within CONNECT_TIMEOUT; is MONGODB_URI right, and a replica set?")?;
     let mut tasks = start(&bus, &store, &config, &id, &shutdown).await?;
+    health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
     tracing::info!(partitions = subjects::PARTITIONS, "ready");
     while let Some(ended) = tasks.join_next().await {
         ended.context("a part of the chat-store stopped")?;

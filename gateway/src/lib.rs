@@ -90,7 +90,6 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let bus = service::connect(&config.common, &id.to_string(), USED).await?;
     let listener = TcpListener::bind(config.addr).await.with_context(|| format!("binding {}", config.addr))?;
     let app = start(config, id, bus, secrets).await?;
-    health::serve(app.config.common.health_addr, ready(&app), shutdown.clone()).await?;
     let lease = tokio::spawn(alive::hold_lease(app.clone(), alive::lease(&app).await?));
     alive::follow_queue_status(app.clone()).await?;
 
@@ -101,6 +100,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let server = axum::serve(Entrance::new(listener, &app.config), service)
         .with_graceful_shutdown(closing.clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());
+    health::serve(app.config.common.health_addr, ready(&app), shutdown.clone()).await?;
     tracing::info!(addr = %app.config.addr, gateway.id = %app.id, "people can come");
 
     shutdown.cancelled().await;

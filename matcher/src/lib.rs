@@ -85,14 +85,16 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let id = config.matcher_id.of_this_life().map_err(anyhow::Error::msg).context("MATCHER_ID is too long")?;
     let Some(connected) = shutdown.run_until_cancelled(connect(&config, &id)).await else { return Ok(()) };
     let (bus, store) = connected?;
-    health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
+    let ready = ready(&bus, &store);
     let wake = Wake::new(&bus);
     let Store { users, rooms, claims, .. } = store;
     let matcher = Arc::new(Matcher { id, config, bus, users, rooms, claims, wake });
+    let reads = reads::open(&matcher).await?;
+    health::serve(matcher.config.common.health_addr, ready, shutdown.clone()).await?;
     tokio::try_join!(
         commands::consume(&matcher, &shutdown),
         tick::run(&matcher, &shutdown),
-        reads::serve(&matcher, &shutdown),
+        reads.serve(&matcher, &shutdown),
         matcher.wake.listen(&shutdown),
     )?;
     matcher.bus.client.drain().await.context("draining NATS")

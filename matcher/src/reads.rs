@@ -19,18 +19,32 @@ use tracing::Instrument as _;
 /// How many questions are answered beside each other.
 const IN_FLIGHT: usize = 64;
 
-/// Answers until `shutdown`.
-pub(crate) async fn serve(matcher: &Matcher, shutdown: &CancellationToken) -> anyhow::Result<()> {
+/// The questions to this replica.
+pub(crate) struct Reads {
+    service: Service,
+    user: Endpoint,
+    waiting: Endpoint,
+}
+
+/// Registers the micro service: from then on questions come here.
+pub(crate) async fn open(matcher: &Matcher) -> anyhow::Result<Reads> {
     let ticking = matcher.wake.ticking();
     let builder = micro::service(&matcher.bus, &matcher.id, "Pairs people who wait; owns users and rooms")
         .stats_handler(move |_endpoint, _stats| json!({ "ticking": ticking() }));
     let service = builder.start("matcher", env!("CARGO_PKG_VERSION")).await.map_err(anyhow::Error::from_boxed)?;
     let user = endpoint(&service, "user", subjects::READ_USER).await?;
     let waiting = endpoint(&service, "waiting", subjects::READ_WAITING).await?;
-    let users = answer_all(matcher, user, IN_FLIGHT, shutdown);
-    let waits = answer_all(matcher, waiting, 1, shutdown);
-    tokio::join!(users, waits);
-    service.stop().await.map_err(anyhow::Error::from_boxed)
+    Ok(Reads { service, user, waiting })
+}
+
+impl Reads {
+    /// Answers until `shutdown`.
+    pub(crate) async fn serve(self, matcher: &Matcher, shutdown: &CancellationToken) -> anyhow::Result<()> {
+        let users = answer_all(matcher, self.user, IN_FLIGHT, shutdown);
+        let waits = answer_all(matcher, self.waiting, 1, shutdown);
+        tokio::join!(users, waits);
+        self.service.stop().await.map_err(anyhow::Error::from_boxed)
+    }
 }
 
 async fn endpoint(service: &Service, name: &str, subject: &str) -> anyhow::Result<Endpoint> {
