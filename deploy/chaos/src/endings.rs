@@ -51,7 +51,7 @@ fn ends_without(known: &Known<'_>, id: &str, room: &Room, user: &str, found: &mu
 
 /// Whoever is there when it ends, or comes back to it, is told.
 fn told_of_the_end(known: &Known<'_>, id: &str, room: &Room, user: &str, found: &mut Findings) {
-    if !room.closed_known || known.left_before(user, room.closed) {
+    if !room.closed_known || known.left_before(user, room.closed) || !heard_of(known, id, room, user) {
         return;
     }
     let told: Vec<Ms> = told(known, user, room).collect();
@@ -74,6 +74,17 @@ fn told_of_the_end(known: &Known<'_>, id: &str, room: &Room, user: &str, found: 
             return;
         }
     }
+}
+
+/// Whoever was never told of a room, because it was dissolved at once, waits as before, and has nothing to be told.
+fn heard_of(known: &Known<'_>, id: &str, room: &Room, user: &str) -> bool {
+    let of_this = |event: &Event| match event {
+        Event::Matched => true,
+        Event::Connected { room: Some(told), .. } => told == id,
+        _ => false,
+    };
+    let time = room.opened - AT_ONCE..=room.closed + AT_ONCE;
+    room.begun.is_some() || known.of_user(user).iter().any(|entry| time.contains(&entry.at) && of_this(&entry.what))
 }
 
 /// When somebody was told that this room is over. An old client is told that the partner is gone, which may have

@@ -188,16 +188,19 @@ impl<'a> Known<'a> {
         gone.last().map(|(since, _)| *since)
     }
 
-    /// The last time at which somebody was there, or may have seemed to be, before then; nothing for never. An
-    /// attempt that was given up counts if MongoDB saw a new connection of theirs meanwhile.
+    /// The last time at which somebody was there, or may have seemed to be, before then; nothing for never. While
+    /// they try to connect, that is since MongoDB noted it.
     pub(crate) fn last_there(&self, user: &str, before: Ms) -> Option<Ms> {
         let somebody = self.people.get(user)?;
-        let seen = |from: Ms, to: Ms| {
+        let noted = |from: Ms, to: Ms| {
             let mut present = self.present.get(user).into_iter().flatten();
-            present.any(|(at, there)| *there && (from..=to).contains(at))
+            present.find(|(at, there)| *there && (from..=to).contains(at)).map(|(at, _)| *at)
         };
-        let connected = somebody.connections.iter().map(|line| (line.coming, line.to));
-        let missed = somebody.missed.iter().filter(|(from, to)| seen(*from, *to)).copied();
+        let connected = somebody.connections.iter().map(|line| {
+            let from = noted(line.coming, line.from).unwrap_or(line.from);
+            (from, line.to)
+        });
+        let missed = somebody.missed.iter().filter_map(|(from, to)| Some((noted(*from, *to)?, *to)));
         let until = connected.chain(missed).filter(|(from, _)| *from <= before).map(|(_, to)| to.min(before));
         until.max()
     }

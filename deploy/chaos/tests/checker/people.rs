@@ -124,6 +124,41 @@ fn somebody_whose_partner_is_gone_and_who_is_left_in_the_room_is_seen() {
 }
 
 #[test]
+fn a_room_that_was_dissolved_before_anybody_heard_of_it_leaves_nobody_alone() {
+    let mut story = Story::default();
+    story.connected(0, "ann", 1, "idle", None);
+    story.connected(0, "ben", 2, "idle", None);
+    story.queued(10, "ann");
+    story.lost(15, "ben", 2);
+    story.opened(20, "r", [("ann", "talk"), ("ben", "talk")]);
+    let mut told = story.clone();
+    story.closed(40, "r");
+    story.lost(9_000, "ann", 1);
+    assert_eq!(story.violations(), Vec::<&str>::new());
+    told.at(30, "ann", Event::Matched);
+    told.closed(400, "r");
+    told.lost(9_000, "ann", 1);
+    told.breaks("nobody left alone");
+}
+
+#[test]
+fn a_partner_who_tries_to_come_back_has_been_away_until_that_is_noted() {
+    for (noted, expected) in [(36_000, 0), (34_000, 1)] {
+        let mut story = Story::met();
+        story.said(100, 1);
+        story.lost(1_000, "ann", 1);
+        story.lost(20_000, "ben", 2);
+        story.at(33_000, "ann", Event::Coming);
+        story.fact(noted, Change::Present { user: "ann".to_owned(), epoch: 7 });
+        story.closed(35_000, "r");
+        story.at(40_000, "ann", Event::Missed);
+        story.connected(36_500, "ben", 3, "over", Some(1));
+        let back = story.violations().into_iter().filter(|invariant| *invariant == "back in the room");
+        assert_eq!(back.count(), expected, "noted at {noted} ms");
+    }
+}
+
+#[test]
 fn somebody_who_is_back_in_time_and_not_in_the_room_is_seen() {
     for (away, left, expected) in [(20_000, false, 1), (20_000, true, 0), (32_000, false, 0)] {
         let mut story = Story::met();
