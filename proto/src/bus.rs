@@ -246,12 +246,14 @@ impl<C: Command> Delivery<C> {
         self.raw.info().map_or(1, |info| info.delivered)
     }
 
-    /// Answers whoever asked, if anybody waits.
+    /// Answers whoever asked, if anybody waits. An answer goes to where answers go: a gateway cannot have the matcher
+    /// publish in its stead.
     ///
     /// # Errors
     /// When it could not be sent.
     pub async fn reply<T: Serialize + Sync>(&self, bus: &Bus, reply: &Reply<T>) -> Result<(), BusError> {
-        match self.raw.headers.as_ref().and_then(|headers| headers.get(REPLY_TO)) {
+        let to = self.raw.headers.as_ref().and_then(|headers| headers.get(REPLY_TO));
+        match to.filter(|to| subjects::is_reply(to.as_str())) {
             Some(to) => bus.publish(to.as_str().into(), reply).await,
             None => Ok(()),
         }

@@ -135,6 +135,12 @@ pub fn reply(gateway: &GatewayId, command: CommandId) -> Subject {
     format!("talk.reply.{gateway}.{command}").into()
 }
 
+/// Whether answers to commands go there: whoever answers may write elsewhere too, and whoever asks may not.
+#[must_use]
+pub fn is_reply(subject: &str) -> bool {
+    subject.starts_with("talk.reply.")
+}
+
 /// All answers for a gateway.
 #[must_use]
 pub fn replies_of(gateway: &GatewayId) -> Subject {
@@ -186,6 +192,7 @@ mod tests {
         assert_eq!(last_id(&live(&event, None, user)), Some(user));
         assert_eq!(last_id(&read_user(user)), Some(user));
         assert_eq!(last_id(&read_history(room)), Some(room));
+        assert!(is_reply(&reply(&"g".parse().expect("an id"), CommandId::new())));
         let sent = format!("talk.message.sent.0.{room}");
         assert_eq!(before_death(&dead_letter(&sent)), Some(sent.into()));
     }

@@ -119,9 +119,10 @@ impl World {
         &self,
         command: &RoomCommand,
     ) -> impl Future<Output = Reply<T>> + use<T> {
-        let inbox = self.bus.client.new_inbox();
-        let mut answers = self.bus.client.subscribe(inbox.clone()).await.expect("subscribed");
-        let sent = self.bus.command(CommandId::new(), command, Some(&inbox.into())).await.expect("sent");
+        let id = CommandId::new();
+        let reply = subjects::reply(&"gateway".parse().expect("an id"), id);
+        let mut answers = self.bus.client.subscribe(reply.clone()).await.expect("subscribed");
+        let sent = self.bus.command(id, command, Some(&reply)).await.expect("sent");
         sent.await.expect("stored in the stream");
         async move {
             let answer = timeout(PATIENCE, answers.next()).await.expect("an answer in time").expect("an answer");

@@ -142,3 +142,21 @@ async fn the_database_itself_refuses_a_second_open_room_for_anybody() {
     let error = world.rooms().insert_one(second).await.expect_err("refused");
     assert!(error.to_string().contains("E11000"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_sent_to_where_answers_go_and_nowhere_else() {
+    let (world, _matcher) = World::with_matcher(QUICK).await;
+    let mut matches = world.bus.client.subscribe("talk.>").await.expect("subscribed");
+    let (user, forged) = (UserId::new(), subjects::match_made(proto::RoomId::new()));
+    let command = UserCommand::Left { user };
+    let sent = world.bus.command(proto::CommandId::new(), &command, Some(&forged)).await.expect("sent");
+    sent.await.expect("stored in the stream");
+    world.ask(&UserCommand::Left { user: UserId::new() }).await;
+    loop {
+        let heard = soon(matches.next()).await.expect("something");
+        assert_ne!(heard.subject, forged);
+        if heard.subject.starts_with("talk.reply.") {
+            break;
+        }
+    }
+}

@@ -99,9 +99,10 @@ impl World {
     }
 
     pub(crate) async fn ask(&self, command: &UserCommand) -> Reply<UserView> {
-        let inbox = self.bus.client.new_inbox();
-        let mut answers = self.bus.client.subscribe(inbox.clone()).await.expect("subscribed");
-        let sent = self.bus.command(CommandId::new(), command, Some(&inbox.into())).await.expect("sent");
+        let id = CommandId::new();
+        let reply = subjects::reply(&self.gateway, id);
+        let mut answers = self.bus.client.subscribe(reply.clone()).await.expect("subscribed");
+        let sent = self.bus.command(id, command, Some(&reply)).await.expect("sent");
         sent.await.expect("stored in the stream");
         let answer = soon(answers.next()).await.expect("an answer");
         serde_json::from_slice(&answer.payload).expect("a reply")
