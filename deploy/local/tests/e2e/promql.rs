@@ -24,7 +24,7 @@ pub(crate) struct Wanted {
 
 /// The expressions of all panels.
 pub(crate) fn dashboard() -> Vec<String> {
-    let dashboard: Value = serde_json::from_str(&read("dashboard.json")).expect("JSON");
+    let dashboard: Value = serde_json::from_str(&read("../observability/dashboard.json")).expect("JSON");
     assert_eq!(dashboard["templating"]["list"][0]["name"], "datasource");
     let panels = dashboard["panels"].as_array().expect("panels").iter();
     let targets = panels.filter_map(|panel| panel["targets"].as_array()).flatten();
@@ -36,14 +36,17 @@ pub(crate) fn dashboard() -> Vec<String> {
         .collect()
 }
 
-/// The expressions of all rules.
+/// The expressions of all rules, each of which the runbook explains.
 pub(crate) fn alerts() -> Vec<String> {
-    let alerts: Value = serde_norway::from_str(&read("alerts.yaml")).expect("YAML");
+    let runbook = read("../README.md");
+    let alerts: Value = serde_saphyr::from_str(&read("../observability/alerts.yaml")).expect("YAML");
     let rules = alerts["groups"].as_array().expect("groups").iter().flat_map(|group| group["rules"].as_array());
     rules
         .flatten()
         .map(|rule| {
-            assert!(rule["alert"].is_string() && rule["annotations"]["summary"].is_string(), "{rule}");
+            let name = rule["alert"].as_str().expect("a name");
+            assert!(runbook.contains(&format!("\n### {name}\n")), "no heading in the runbook: {name}");
+            assert!(rule["annotations"]["summary"].is_string(), "{rule}");
             let severity = rule["labels"]["severity"].as_str();
             assert!(severity.is_some_and(|severity| ["page", "ticket"].contains(&severity)), "{rule}");
             rule["expr"].as_str().expect("an expression").to_owned()
@@ -52,7 +55,7 @@ pub(crate) fn alerts() -> Vec<String> {
 }
 
 fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../observability").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
