@@ -11,7 +11,7 @@
 //!
 //! What happens when somebody comes:
 //!
-//! 1. [`socket`]: the handshake; each event goes in order into the channel of a session.
+//! 1. [`socket`]: the handshake; each event goes in order into the [`inbox`] of a session.
 //! 2. [`session`] and [`identity`]: subscribes to the user's events and tells the matcher.
 //! 3. `request_queue`, or POST /queue: the matcher puts the user in a queue.
 //! 4. The matcher's `matched` comes in [`listening`] (`take_up`) and goes out as `queue_complete`.
@@ -35,6 +35,7 @@ mod contract;
 mod cursor;
 mod error;
 mod identity;
+mod inbox;
 mod leaving;
 mod limits;
 mod listening;

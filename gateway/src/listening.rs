@@ -39,7 +39,7 @@ impl Session {
             Live::Unmatched { queue, since_ms } => self.unmatched(queue, since_ms),
             Live::Joined { user, begun } => self.joined(user, begun),
             Live::Partner { connected } => self.partner_is(connected),
-            Live::Ended { reason } => self.ended(reason),
+            Live::Ended { reason } => self.ended(reason).await,
             Live::Message(message) => self.message(message).await,
             Live::Liked { message_id, user_id } => {
                 self.emit(Told::MessageLiked, &Liked { message_id, user_id });
@@ -180,10 +180,14 @@ impl Session {
         }
     }
 
-    /// The matcher has ended the room, and erased this user with it.
-    fn ended(&mut self, reason: EndReason) {
+    /// The matcher has ended the room, and erased this user with it; unless they are back since, and it tells so for
+    /// the second time.
+    async fn ended(&mut self, reason: EndReason) {
         self.over(reason);
-        self.let_go();
+        let Some((user, epoch)) = self.who.as_ref().map(|who| (who.user, who.epoch)) else { return };
+        if !matches!(self.app.view(user).await, Ok(view) if view.epoch == epoch) {
+            self.let_go();
+        }
     }
 
     /// Out of the room. Whether the matcher knows this connection is another question.

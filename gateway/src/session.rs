@@ -6,6 +6,7 @@
 use crate::{
     cursor::{Cursor, Trail},
     error::{self, ApiError, Envelope},
+    inbox::Inbox,
     limits::Pace,
     names::{Said, Told},
     numbers,
@@ -20,7 +21,7 @@ use serde::Serialize;
 use serde_json::Value;
 use socketioxide::{SendError, SocketError, extract::SocketRef};
 use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -97,7 +98,7 @@ impl Session {
     }
 
     /// Handles everything until the socket is gone, or is let go.
-    pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Box<Incoming>>, authenticated: Option<Authenticated>) {
+    pub(crate) async fn run(mut self, mut inbox: Inbox, authenticated: Option<Authenticated>) {
         let sockets =
             metrics::gauge!(numbers::SOCKETS, "client" => if authenticated.is_some() { "current" } else { "old" });
         sockets.increment(1);
@@ -106,7 +107,7 @@ impl Session {
         let (leave, app, sid) = (self.leave.clone(), self.app.clone(), self.socket.id);
         if let Some(Authenticated { user, last_seq }) = authenticated {
             self.modern = true;
-            self.identify(user, last_seq).await;
+            inbox.hold_during(self.identify(user, last_seq)).await;
         }
         loop {
             let waiting = matches!(self.who, Some(Who { stay: Stay::Waiting { .. }, .. }));
@@ -118,17 +119,20 @@ impl Session {
                 biased;
                 () = leave.cancelled() => break,
                 // What the client did before it went comes before its going.
-                Some(incoming) = inbox.recv() => {
+                Some(incoming) = inbox.next() => {
                     metrics::counter!(numbers::REQUESTS, "via" => "socket").increment(1);
                     let span = self.span_of(&incoming.event);
-                    self.handle(*incoming).instrument(span).await;
+                    inbox.hold_during(self.handle(*incoming).instrument(span)).await;
                 }
                 () = self.closed.token.cancelled() => break,
                 event = next_event(&mut self.who) => {
                     let span = spans::told(self.who.as_ref(), &event);
-                    self.hear(&event).instrument(span).await;
+                    inbox.hold_during(self.hear(&event).instrument(span)).await;
                 }
-                Ok(()) = resync.changed() => { let why = *resync.borrow_and_update(); self.look_again(why).await }
+                Ok(()) = resync.changed() => {
+                    let why = *resync.borrow_and_update();
+                    inbox.hold_during(self.look_again(why)).await;
+                }
                 Ok(()) = status.changed(), if waiting => { let now = *status.borrow_and_update(); self.tell_status(now) }
                 () = until(self.retry_at) => self.send_the_rest().await,
             }
@@ -235,7 +239,7 @@ async fn next_event(who: &mut Option<Who>) -> async_nats::Message {
     }
 }
 
-async fn until(instant: Option<Instant>) {
+pub(crate) async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant).await,
         None => pending().await,

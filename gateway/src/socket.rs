@@ -7,6 +7,7 @@
 
 use crate::{
     error::ApiError,
+    inbox::{DEPTH, Inbox},
     leaving::Here,
     session::{Session, acknowledge},
     state::Shared,
@@ -24,17 +25,18 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::{
+    sync::mpsc::{self, error::TrySendError},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
-
-/// Events of one socket that may wait for their turn; an old client sends a handful at once.
-const INBOX: usize = 64;
 
 /// An event from the client.
 pub(crate) struct Incoming {
     pub(crate) event: String,
     pub(crate) data: Option<Value>,
     pub(crate) ack: AckSender,
+    pub(crate) arrived: Instant,
 }
 
 impl Incoming {
@@ -108,12 +110,12 @@ fn authenticate(app: &Shared, auth: Option<Value>) -> Result<Option<Authenticate
 }
 
 fn prepare(socket: &SocketRef, authenticated: Option<Authenticated>) {
-    let (sender, receiver) = mpsc::channel(INBOX);
+    let (sender, receiver) = mpsc::channel(DEPTH);
     let closed = Arc::new(Closed::default());
     let prepared = Prepared { closed: closed.clone(), inbox: Arc::new(Mutex::new(Some(receiver))), authenticated };
     socket.extensions.insert(prepared);
     socket.on_fallback(move |Event(event): Event, TryData(data): TryData<Value>, ack: AckSender| {
-        deliver(&sender, Incoming { event, data: data.ok(), ack });
+        deliver(&sender, Incoming { event, data: data.ok(), ack, arrived: Instant::now() });
         std::future::ready(())
     });
     socket.on_disconnect(move |reason: DisconnectReason| {
@@ -159,6 +161,7 @@ fn start(app: &Shared, socket: SocketRef) {
     let leave = CancellationToken::new();
     // On the one thread there is, the session begins after it was noted.
     let session = Session::new(app.clone(), socket.clone(), prepared.closed, leave.clone());
+    let inbox = Inbox::new(inbox, app.config.result_deadline);
     let session = tokio::spawn(session.run(inbox, prepared.authenticated));
     app.present.enter(Here { socket, session, leave });
 }

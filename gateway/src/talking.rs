@@ -10,7 +10,7 @@ use crate::{
 use proto::{Place, Queue, UserCommand, UserId, UserView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
 #[derive(Deserialize)]
@@ -81,7 +81,7 @@ impl Session {
     /// `send_message`: answered when the message is kept. Several may be under way, in order.
     pub(crate) async fn send_message(&mut self, incoming: Incoming) {
         // One deadline for all of it: the turn, the way to the bus, and the result.
-        let deadline = Instant::now() + self.app.config.result_deadline;
+        let deadline = incoming.arrived + self.app.config.result_deadline;
         let started = match self.read::<SendMessage>(&incoming) {
             Ok((user, SendMessage { content, nonce })) => {
                 let starting = timeout_at(deadline, self.start_message(user, content, nonce));

@@ -9,9 +9,9 @@ use futures_util::StreamExt as _;
 use gateway::Config;
 use person::Person;
 use proto::{
-    Place, Reply, RoomId, RoomView, UserCommand, UserId, UserView,
+    Live, Place, Reply, RoomId, RoomView, UserCommand, UserId, UserView,
     bus::{Bus, Delivery},
-    events::History,
+    events::{EndReason, History},
     lease, streams, subjects,
 };
 use serde::Serialize;
@@ -101,6 +101,56 @@ async fn arrive(gateway: &str) -> Person {
 }
 
 // One thread, as a gateway has.
+#[tokio::test]
+async fn who_writes_while_the_matcher_does_not_answer_is_refused_in_time() {
+    let nats = Nats::start(NatsOptions::default()).await.expect("a nats-server");
+    let mut matcher = Matcher::start(&nats).await;
+    let gateway = start(&nats, &CancellationToken::new());
+    let person = arrive(&gateway).await;
+    let user: UserId = person.user.parse().expect("an id");
+    let (socket, epoch) = tokio::join!(person.connect(&gateway), matcher.connect(None, Place::Idle));
+    let socket = socket.expect("a connection");
+
+    matcher.tell(subjects::read_user(user), UserView { user, epoch: 0, seen: 0, place: Place::Idle }).await;
+    matcher.let_the_lease_lapse().await;
+    let asserted = matcher.next().await.command;
+    assert!(matches!(asserted, UserCommand::Connected { reassert: Some(old), .. } if old == epoch), "{asserted:?}");
+    for _ in 0..2 {
+        let refused = timeout(Duration::from_secs(8), socket.send("is anybody there?")).await;
+        let refused = refused.expect("told in time").expect_err("nobody keeps it").to_string();
+        assert!(refused.contains("unavailable"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_is_told_again_does_not_hide_a_newer_connection() {
+    let nats = Nats::start(NatsOptions::default()).await.expect("a nats-server");
+    let mut matcher = Matcher::start(&nats).await;
+    let gateway = start(&nats, &CancellationToken::new());
+    let person = arrive(&gateway).await;
+    let user: UserId = person.user.parse().expect("an id");
+    let (socket, epoch) = tokio::join!(person.connect(&gateway), matcher.connect(None, Place::Idle));
+    let socket = socket.expect("a connection");
+    matcher.tell(subjects::read_user(user), UserView { user, epoch, seen: 0, place: Place::Idle }).await;
+
+    // They came back after the end of their room, of which they are told now.
+    let room =
+        RoomView { room: RoomId::new(), partner: UserId::new(), joined: false, begun: false, partner_connected: true };
+    matcher.bus.tell(Some(room.room), user, &Live::Matched(room.clone())).await.expect("told");
+    let entered = matcher.next().await;
+    assert!(matches!(entered.command, UserCommand::Joined { .. }), "{:?}", entered.command);
+    let idle = UserView { user, epoch, seen: 0, place: Place::Idle };
+    entered.reply(&matcher.bus, &Reply::Ok(idle)).await.expect("answered");
+    matcher.bus.tell(Some(room.room), user, &Live::Ended { reason: EndReason::Left }).await.expect("told");
+    socket.wait_for("room_ended").await.expect("told of it");
+    drop(socket);
+    let told = matcher.next().await.command;
+    assert!(
+        matches!(told, UserCommand::Disconnected { user: who, epoch: gone, .. } if (who, gone) == (user, epoch)),
+        "{told:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_connection_that_was_asserted_again_is_told_of_when_it_goes_also_when_its_room_is_over() {
     let nats = Nats::start(NatsOptions::default()).await.expect("a nats-server");

@@ -39,8 +39,9 @@ async fn pull(matcher: &Matcher, lanes: &Lanes, shutdown: &CancellationToken) ->
     // Again each time: a NATS that lost its disk has neither.
     streams::declare(js, matcher.config.nats_replicas).await?;
     let consumer = streams::matcher_consumer(js).await?;
-    let mut messages =
-        consumer.stream().max_messages_per_batch(BATCH).messages().await.context("asking for commands")?;
+    // What is asked of a NATS node that dies or hangs is lost, and asked again when it would have expired.
+    let messages = consumer.stream().expires(streams::PULL_EXPIRES).max_messages_per_batch(BATCH).messages();
+    let mut messages = messages.await.context("asking for commands")?;
     while let Some(next) = shutdown.run_until_cancelled(messages.next()).await {
         lanes.put(next.context("the stream has ended")?.context("waiting for commands")?).await?;
     }

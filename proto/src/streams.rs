@@ -28,8 +28,8 @@ pub const MATCHER: &str = "matcher";
 pub const PINNED_GROUP: &str = "active";
 /// How long a silent chat-store stays pinned to a partition. Measured fail-over at 3 s: 2.5 s.
 pub const PINNED_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long one pull request of a pinned chat-store lasts. It has to stay well below
-/// [`PINNED_TIMEOUT`], or an idle partition changes hands.
+/// How long one pull request lasts. One that a dying node took with it is missed for this long: by default 30 s.
+/// Of a pinned chat-store it has to stay well below [`PINNED_TIMEOUT`], or an idle partition changes hands.
 pub const PULL_EXPIRES: Duration = Duration::from_secs(1);
 
 /// How long a command may be worked on before it is delivered again.

@@ -9,6 +9,9 @@ use crate::{
     witness::{Change, Fact},
 };
 
+/// How soon a gateway that took somebody's attempt, perhaps when it woke up, hears that it was given up.
+const GIVEN_UP: Ms = 1_000;
+
 /// One connection of somebody.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
@@ -200,7 +203,10 @@ impl<'a> Known<'a> {
             let from = noted(line.coming, line.from).unwrap_or(line.from);
             (from, line.to)
         });
-        let missed = somebody.missed.iter().filter_map(|(from, to)| Some((noted(*from, *to)?, *to)));
+        let missed = somebody.missed.iter().filter_map(|(from, to)| {
+            let noted = noted(*from, to + GIVEN_UP)?;
+            Some((noted, noted.max(*to)))
+        });
         let until = connected.chain(missed).filter(|(from, _)| *from <= before).map(|(_, to)| to.min(before));
         until.max()
     }

@@ -106,6 +106,7 @@ async fn a_draining_gateway_is_not_ready_lets_nobody_new_in_and_still_answers_by
 
 #[tokio::test]
 async fn a_spread_that_does_not_fit_into_the_deadline_is_refused_at_the_start() {
-    let refused = Stack::start(options("9s")).await.expect_err("9 s and 12 s are more than 20 s").to_string();
+    let refused = Stack::start(options("9s")).await.expect_err("9 s and 12 s are more than 20 s");
+    let refused = format!("{refused:#}");
     assert!(refused.contains("DRAIN_SPREAD does not fit into DRAIN_DEADLINE"), "{refused}");
 }

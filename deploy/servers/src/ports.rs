@@ -7,6 +7,7 @@ use std::{
     fs::{self, File},
     net::TcpListener,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
@@ -16,6 +17,8 @@ use crate::scratch::{cache_folder, random_name};
 const FIRST: u16 = 20_000;
 const BLOCK: u16 = 50;
 const BLOCKS: u16 = 240;
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The block that this process holds, and how much of it is handed out.
 struct Block {
@@ -45,9 +48,17 @@ pub fn free_port() -> anyhow::Result<u16> {
 /// Checks that nobody listens on the port of 127.0.0.1.
 ///
 /// # Errors
-/// When somebody does, with the port in the message.
+/// When somebody does for half a second, with the port in the message. A process that is being started by another
+/// thread holds what was open here until it is on its own.
 pub fn ensure_free(port: u16) -> anyhow::Result<()> {
-    ensure!(is_free(port), "port {port} of 127.0.0.1 is in use by another process");
+    let freed = (0..TRIES).any(|_| {
+        let free = is_free(port);
+        if !free {
+            std::thread::sleep(PAUSE);
+        }
+        free
+    });
+    ensure!(freed, "port {port} of 127.0.0.1 is in use by another process");
     Ok(())
 }
 
