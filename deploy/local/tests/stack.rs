@@ -56,9 +56,9 @@ async fn a_gateway_port_in_use_is_named_before_anything_is_started() -> anyhow::
 
 #[tokio::test]
 async fn a_service_that_cannot_start_shows_its_log() {
-    let env = vec![("MATCH_INTERVAL".to_owned(), "not a duration".to_owned())];
+    let env = vec![("PING_INTERVAL".to_owned(), "not a duration".to_owned())];
     let started = Stack::start(StackOptions { env, ..options() }).await;
     let error = started.err().map(|error| format!("{error:#}")).unwrap_or_default();
-    assert!(error.contains("matcher-1 ended while starting"), "{error}");
+    assert!(error.contains("gateway-1 ended while starting"), "{error}");
     assert!(error.contains("not a duration"), "{error}");
 }
