@@ -33,7 +33,7 @@ async fn a_stream_of_three_copies_outlives_the_node_that_leads_it() -> anyhow::R
         ..Default::default()
     };
     patiently(async || Ok(bus.get_or_create_stream(config()).await?)).await;
-    bus.publish("kept.one", "text".into()).await?.await?;
+    patiently(async || Ok(bus.publish("kept.one", "text".into()).await?.await?)).await;
     let leader = patiently(async || cluster.leader("kept").await).await;
     leader.kill().await;
     patiently(async || Ok(bus.publish("kept.two", "text".into()).await?.await?)).await;
