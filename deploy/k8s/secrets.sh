@@ -36,7 +36,8 @@ secret() {
     gateway-keys) print "$1" --from-literal=current="$(openssl rand -hex 32)" ;;
     nats-passwords)
       print "$1" --from-literal=gateway="$(made_up)" --from-literal=matcher="$(made_up)" \
-        --from-literal=chat-store="$(made_up)" --from-literal=operator="$(made_up)"
+        --from-literal=chat-store="$(made_up)" --from-literal=operator="$(made_up)" \
+        --from-literal=dead-letters="$(made_up)"
       ;;
     mongodb-passwords)
       print "$1" --from-literal=matcher="$(made_up)" --from-literal=chat-store="$(made_up)" \

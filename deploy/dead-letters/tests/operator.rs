@@ -1,4 +1,4 @@
-//! The command, against a real NATS, with the rights that an operator has in production.
+//! The command, against a real NATS, with the rights that it has in production.
 
 use std::process::{Command, Output};
 
@@ -34,8 +34,8 @@ async fn dead_letters_are_listed_shown_without_their_text_and_replayed() {
     let nats = Nats::start(NatsOptions { access: Some(access.clone()), ..NatsOptions::default() }).await.expect("NATS");
     streams::declare(&bus(&nats, "matcher").await.js, 1).await.expect("streams");
     let bus = bus(&nats, "chat-store").await;
-    let dead_letters = |nats: &Nats, args: &[&str]| run(nats, "operator", &access.password("operator"), args);
-    assert!(!run(&nats, "operator", "wrong", &["list"]).status.success());
+    let dead_letters = |nats: &Nats, args: &[&str]| run(nats, "dead-letters", &access.password("dead-letters"), args);
+    assert!(!run(&nats, "dead-letters", "wrong", &["list"]).status.success());
     let (room, author) = (RoomId::new(), UserId::new());
     let command = RoomCommand::MessageSent { room, author, nonce: "n".into(), content: "help me".into() };
     let subject = subjects::room_command(&command);

@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::Stack;
 
+/// The user of the bus that reads and replays commands that failed.
+const DEAD_LETTERS: &str = "dead-letters";
+
 /// What the runner prints when all is ready.
 pub(crate) fn text(stack: &Stack, data: Option<&Path>) -> String {
     let mut text = String::from("\nReady.\n");
@@ -19,6 +22,10 @@ pub(crate) fn text(stack: &Stack, data: Option<&Path>) -> String {
     if !stack.nats().is_empty() {
         // What no text is in. README, "What is going on?", tells what else there is.
         line(&mut text, "watch", &format!("export NATS_URL={nats}; nats sub 'talk.event.*.*'"));
+        let user = stack.access().map(|access| access.password(DEAD_LETTERS));
+        let user = user.map_or_else(String::new, |word| format!(" NATS_USER={DEAD_LETTERS} NATS_PASSWORD={word}"));
+        let url = stack.nats_url();
+        line(&mut text, "dead letters", &format!("NATS_URL={url}{user} cargo run -p dead-letters -- list"));
     }
     let mongodb = if stack.mongo().is_empty() { "the one of --mongodb-uri" } else { stack.mongodb_uri() };
     line(&mut text, "MongoDB", &format!("{mongodb}, database {}", stack.database()));

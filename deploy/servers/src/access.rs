@@ -22,11 +22,12 @@ const NATS_USERS: &str = include_str!("../../k8s/access/nats-users.conf");
 const MONGODB_ROLES: &str = include_str!("../../k8s/access/mongodb-roles.json");
 
 /// The users of the bus, with the variables of the nats-server that hold their passwords.
-const BUS_USERS: [(&str, &str); 4] = [
+const BUS_USERS: [(&str, &str); 5] = [
     ("gateway", "NATS_GATEWAY_PASSWORD"),
     ("matcher", "NATS_MATCHER_PASSWORD"),
     ("chat-store", "NATS_CHAT_STORE_PASSWORD"),
     ("operator", "NATS_OPERATOR_PASSWORD"),
+    ("dead-letters", "NATS_DEAD_LETTERS_PASSWORD"),
 ];
 /// MongoDB's codes for a role and a user that are there already.
 const EXISTS: [i32; 2] = [51002, 51003];

@@ -11,14 +11,14 @@ use servers::{Access, Mongo, MongoOptions, Nats, NatsOptions};
 use std::time::Duration;
 use wire::Wire;
 
-const USERS: [&str; 4] = ["gateway", "matcher", "chat-store", "operator"];
+const USERS: [&str; 5] = ["gateway", "matcher", "chat-store", "operator", "dead-letters"];
 
 /// What may be published by whom.
-const PUBLISHERS: [(&str, &[&str]); 27] = [
-    ("talk.queue.requested.u", &["gateway", "operator"]),
-    ("talk.user.left.u", &["gateway", "operator"]),
-    ("talk.message.sent.0.r", &["gateway", "operator"]),
-    ("talk.room.ended.0.r", &["matcher", "operator"]),
+const PUBLISHERS: [(&str, &[&str]); 28] = [
+    ("talk.queue.requested.u", &["gateway", "dead-letters"]),
+    ("talk.user.left.u", &["gateway", "dead-letters"]),
+    ("talk.message.sent.0.r", &["gateway", "dead-letters"]),
+    ("talk.room.ended.0.r", &["matcher", "dead-letters"]),
     ("talk.match.made.r", &["matcher"]),
     ("talk.queue.status", &["matcher"]),
     ("talk.live.matched.r.u", &["matcher"]),
@@ -35,7 +35,8 @@ const PUBLISHERS: [(&str, &[&str]); 27] = [
     ("$JS.API.STREAM.DELETE.TALK_MESSAGES", &[]),
     ("$JS.API.STREAM.PURGE.TALK_MESSAGES", &["chat-store"]),
     ("$JS.API.STREAM.MSG.GET.TALK_MESSAGES", &["chat-store"]),
-    ("$JS.API.STREAM.MSG.GET.TALK_DEAD", &["operator"]),
+    ("$JS.API.STREAM.MSG.GET.TALK_DEAD", &["dead-letters"]),
+    ("$JS.API.STREAM.MSG.DELETE.TALK_DEAD", &["dead-letters"]),
     ("$JS.API.DIRECT.GET.TALK_MESSAGES", &[]),
     ("$JS.API.CONSUMER.CREATE.TALK_USERS.matcher", &["matcher"]),
     ("$JS.API.CONSUMER.CREATE.TALK_MESSAGES.chat-store-0", &["chat-store"]),
@@ -45,7 +46,7 @@ const PUBLISHERS: [(&str, &[&str]); 27] = [
 ];
 
 /// What may be listened to by whom.
-const LISTENERS: [(&str, &[&str]); 15] = [
+const LISTENERS: [(&str, &[&str]); 16] = [
     (">", &[]),
     ("talk.>", &[]),
     ("talk.queue.requested.>", &[]),
@@ -61,6 +62,7 @@ const LISTENERS: [(&str, &[&str]); 15] = [
     ("_INBOX_matcher.>", &["matcher"]),
     ("_INBOX_chat-store.>", &["chat-store"]),
     ("_INBOX_operator.>", &["operator"]),
+    ("_INBOX_dead-letters.>", &["dead-letters"]),
 ];
 
 #[tokio::test]
