@@ -1,7 +1,7 @@
 //! Takes what streams hold of a room out of them, when the room is over.
 
-use async_nats::jetstream::stream::{PurgeError, Stream};
-use proto::{RoomId, bus::Bus, streams, subjects};
+use async_nats::jetstream::stream::{LastRawMessageError, LastRawMessageErrorKind, PurgeError, Stream};
+use proto::{RoomCommand, RoomId, bus::Bus, streams, subjects};
 
 /// Where something of a room could be left, beside MongoDB.
 #[derive(Clone)]
@@ -20,6 +20,16 @@ impl Leftovers {
             messages: bus.js.get_stream_no_info(streams::MESSAGES).await?,
             dead: bus.js.get_stream_no_info(streams::DEAD).await?,
         })
+    }
+
+    /// Whether the room's end still lies in the stream, so that its usual erasure is to come.
+    pub(crate) async fn end_is_to_come(&self, room: RoomId) -> Result<bool, LastRawMessageError> {
+        let subject = subjects::room_command(&RoomCommand::RoomEnded { room });
+        match self.messages.get_last_raw_message_by_subject(&subject).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Purges the room's commands that are older than its end, and all its dead letters. What

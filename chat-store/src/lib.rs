@@ -94,7 +94,7 @@ async fn start(
         tasks.spawn(Consumer::new(bus.clone(), number, batch_size, partition, shutdown.clone()).run());
     }
     tasks.spawn(Reader::listen(bus, id).await?.run(store.clone(), shutdown.clone()));
-    tasks.spawn(sweep::run(store.clone(), config.clone(), shutdown.clone()));
+    tasks.spawn(sweep::run(store.clone(), leftovers, config.clone(), shutdown.clone()));
     Ok(tasks)
 }
 

@@ -2,8 +2,7 @@
 //! leaves none, except when a chat-store was killed while it held messages of a room that
 //! ended meanwhile.
 
-use crate::{config::Config, numbers, store::Store};
-use mongodb::error::Error;
+use crate::{config::Config, erasure::Leftovers, numbers, store::Store};
 use proto::RoomId;
 use std::{collections::HashSet, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -14,39 +13,47 @@ const CHUNK: usize = 1000;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Sweeps at every interval until the shutdown.
-pub(crate) async fn run(store: Store, config: Config, shutdown: CancellationToken) {
+pub(crate) async fn run(store: Store, leftovers: Leftovers, config: Config, shutdown: CancellationToken) {
     let mut ticks = tokio::time::interval(config.sweep_interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
-        let sweep = tokio::time::timeout(config.sweep_grace + DEADLINE, sweep(&store, config.sweep_grace));
+        let sweep = sweep(&store, &leftovers, config.sweep_grace);
+        let sweep = tokio::time::timeout(config.sweep_grace + DEADLINE, sweep);
         match shutdown.run_until_cancelled(sweep).await {
             Some(Ok(Ok(0))) | None => {}
             Some(Ok(Ok(removed))) => {
                 metrics::counter!(numbers::BACKSTOP_REMOVED).increment(removed);
                 tracing::warn!(removed, "the sweep removed messages of rooms that were over");
             }
-            Some(Ok(Err(error))) => tracing::warn!("a sweep failed: {error}"),
+            Some(Ok(Err(error))) => tracing::warn!("a sweep failed: {error:#}"),
             Some(Err(_)) => tracing::warn!("a sweep took too long"),
         }
     }
 }
 
-/// A room that is gone before the grace and after it has had its usual erasure.
-async fn sweep(store: &Store, grace: Duration) -> Result<u64, Error> {
+/// A room that is gone before the grace and after it has had its usual erasure, unless its end
+/// still lies in the stream, because NATS, MongoDB or its chat-store was away.
+async fn sweep(store: &Store, leftovers: &Leftovers, grace: Duration) -> anyhow::Result<u64> {
     let suspects = gone(store, store.rooms_with_messages().await?).await?;
     if suspects.is_empty() {
         return Ok(0);
     }
     tokio::time::sleep(grace).await;
-    let suspects = gone(store, suspects).await?;
-    store.erase(&suspects).await
+    let mut missed = Vec::new();
+    for room in gone(store, suspects).await? {
+        if !leftovers.end_is_to_come(room).await? {
+            missed.push(room);
+        }
+    }
+    Ok(store.erase(&missed).await?)
 }
 
-async fn gone(store: &Store, mut rooms: Vec<RoomId>) -> Result<Vec<RoomId>, Error> {
-    let mut open = HashSet::new();
+/// Those whose document is gone: the matcher deletes it when the stream has the room's end.
+async fn gone(store: &Store, mut rooms: Vec<RoomId>) -> anyhow::Result<Vec<RoomId>> {
+    let mut there = HashSet::new();
     for chunk in rooms.chunks(CHUNK) {
-        open.extend(store.rooms(chunk).await?.into_iter().filter(|room| room.open).map(|room| room.id));
+        there.extend(store.rooms(chunk).await?.into_iter().map(|room| room.id));
     }
-    rooms.retain(|room| !open.contains(room));
+    rooms.retain(|room| !there.contains(room));
     Ok(rooms)
 }

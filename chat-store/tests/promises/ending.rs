@@ -1,7 +1,12 @@
 //! What is left of a room.
 
-use crate::world::{World, message, ok};
-use proto::{Message, Refusal, Reply, RoomCommand, UserId, streams, subjects};
+use crate::{
+    taking_over::take,
+    world::{World, message, ok},
+};
+use proto::{Message, MessageId, Refusal, Reply, RoomCommand, RoomId, UserId, streams, subjects};
+
+const SWEEPING: [&str; 4] = ["--sweep-interval", "50ms", "--sweep-grace", "50ms"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_left_of_a_room_that_ended_and_later_messages_are_refused() {
@@ -45,13 +50,31 @@ async fn a_room_ends_where_its_end_stands_in_the_stream() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sweep_removes_what_the_erasure_could_not_see() {
     let world = World::new().await;
-    let _replica = world.start(&["--sweep-interval", "50ms", "--sweep-grace", "50ms"]);
-    let (room, closed) = (world.room().await, world.room().await);
+    let _replica = world.start(&SWEEPING);
+    let room = world.room().await;
     let kept = world.say(room, room.members[0], "kept").await;
-    let lost = world.say(closed, closed.members[0], "lost").await;
-    let nowhere = Message { id: proto::MessageId::new(), room_id: proto::RoomId::new(), author: UserId::new(), ..lost };
-    world.database.collection::<Message>("messages").insert_one(&nowhere).await.expect("inserted");
-    world.close(closed).await;
+    left(&world, RoomId::new()).await;
 
     world.eventually("only the open room has messages", async || world.all_stored().await == [kept.clone()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sweep_leaves_a_room_whose_erasure_is_to_come() {
+    let world = World::new().await;
+    let ended = RoomId::new();
+    world.publish(&RoomCommand::RoomEnded { room: ended }).await;
+    let _in_hand = take(&world, subjects::partition(ended), 1).await;
+    let left_there = left(&world, ended).await;
+    left(&world, RoomId::new()).await;
+    let _replica = world.start(&SWEEPING);
+
+    world.eventually("one is swept", async || world.all_stored().await == [left_there.clone()]).await;
+}
+
+/// A message of a room that is no more.
+async fn left(world: &World, room_id: RoomId) -> Message {
+    let (id, author, nonce, content) = (MessageId::new(), UserId::new(), "n".to_owned(), "left".to_owned());
+    let message = Message { id, room_id, author, timestamp: 0.0, nonce, content, liked: false, seq: 1 };
+    world.database.collection::<Message>("messages").insert_one(&message).await.expect("inserted");
+    message
 }

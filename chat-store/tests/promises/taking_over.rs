@@ -10,7 +10,7 @@ use proto::{Message, Refusal, Reply, streams, subjects};
 use std::time::Duration;
 
 /// Takes commands of a partition as a chat-store does, which then hangs.
-async fn take(world: &World, partition: u32, count: usize) -> Vec<jetstream::Message> {
+pub(crate) async fn take(world: &World, partition: u32, count: usize) -> Vec<jetstream::Message> {
     let consumer = streams::partition_consumer(&world.bus.js, partition).await.expect("a consumer");
     let stream = consumer.stream().group(streams::PINNED_GROUP).expires(streams::PULL_EXPIRES);
     let messages = stream.max_messages_per_batch(count).messages().await.expect("pulling");
