@@ -1,6 +1,9 @@
 //! Finds the moment at which a fault hurts most, and tells afterwards whether it was struck.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use tokio::time::{sleep, timeout};
 
@@ -18,7 +21,8 @@ const CROWD: u32 = 24;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a message that is sent now is under way: some of those that everybody sends at once.
 const UNDER_WAY: Duration = Duration::from_millis(4);
-/// A matcher announces a room within a few ms of making it. Whatever takes longer was left to another one.
+/// A matcher announces a room within a few ms of making it, a message is answered within a few ms. Whatever takes
+/// longer was left to another one.
 const LEFT_BEHIND: Ms = 300;
 
 /// Returns as soon as MongoDB has the first room of a crowd that queues at once.
@@ -58,15 +62,19 @@ pub(crate) fn hit_a_tick(facts: &[Fact], struck: Ms) -> bool {
 
 /// Counts what was struck in the moment that was meant.
 pub(crate) fn count(entries: &[Entry], facts: &[Fact], coverage: &mut Coverage) {
-    let mut in_flight: HashSet<&str> = HashSet::new();
+    let mut in_flight: HashMap<&str, Ms> = HashMap::new();
     for entry in entries {
         match &entry.what {
-            Event::Sent { nonce, .. } => drop(in_flight.insert(nonce)),
+            Event::Sent { nonce, .. } => drop(in_flight.insert(nonce, entry.at)),
             Event::Acknowledged { nonce, .. } | Event::Refused { nonce, .. } => drop(in_flight.remove(nonce.as_str())),
             Event::FaultBegan { .. } if entry.who == Fault::KillMatcher.name() && hit_a_tick(facts, entry.at) => {
                 coverage.judged(IN_A_TICK);
             }
-            Event::FaultBegan { .. } if entry.who == Fault::KillChatStore.name() && !in_flight.is_empty() => {
+            // What was sent longer ago was given up without a word.
+            Event::FaultBegan { .. }
+                if entry.who == Fault::KillChatStore.name()
+                    && in_flight.values().any(|sent| entry.at - sent < LEFT_BEHIND) =>
+            {
                 coverage.judged(IN_FLIGHT);
             }
             _ => {}

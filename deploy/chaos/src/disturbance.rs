@@ -14,7 +14,7 @@ const RECOVERY_OF_SERVERS: Ms = 10_000;
 const RECOVERY_OF_SERVICES: Ms = 8_000;
 /// The same of the machine, after a standstill.
 const RECOVERY_OF_MACHINE: Ms = 3_000;
-/// However many faults follow on one another, this is all that a time limit is put off for them.
+/// However many faults follow on one another, this is all that a time limit is put off for the recoveries from them.
 const MOST_PATIENCE: Ms = 60_000;
 
 /// What can be broken and concern somebody. The servers and the machine concern everybody.
@@ -64,6 +64,25 @@ pub(crate) struct Disturbance<'a> {
     pub(crate) over: Ms,
 }
 
+impl Disturbance<'_> {
+    fn recovered(&self) -> Ms {
+        self.over + self.part.recovery()
+    }
+}
+
+/// How much of a span of time these cover, in the order in which they begin.
+fn covered(times: impl Iterator<Item = (Ms, Ms)>, from: Ms, to: Ms) -> Ms {
+    let mut covered = 0;
+    let mut reached = from;
+    for (began, over) in times.map(|(began, over)| (began, over.min(to))) {
+        if over > began.max(reached) {
+            covered += over - began.max(reached);
+            reached = over;
+        }
+    }
+    covered
+}
+
 /// All of them, in the order in which they began.
 #[derive(Debug)]
 pub(crate) struct Disturbances<'a>(Vec<Disturbance<'a>>);
@@ -98,16 +117,17 @@ impl<'a> Disturbances<'a> {
     /// What is left of a span of time when the faults in it that concern these, and the recovery after each, do not
     /// count. Negative when the span is.
     pub(crate) fn undisturbed(&self, of: &[Part], from: Ms, to: Ms) -> Ms {
-        let mut disturbed = 0;
-        let mut reached = from;
-        for fault in self.concerning(of) {
-            let (began, over) = (fault.began.max(reached), (fault.over + fault.part.recovery()).min(to));
-            if over > began {
-                disturbed += over - began;
-                reached = over;
-            }
-        }
-        (to - from) - disturbed.min(MOST_PATIENCE)
+        let broken = covered(self.concerning(of).map(|fault| (fault.began, fault.over)), from, to);
+        let disturbed = covered(self.concerning(of).map(|fault| (fault.began, fault.recovered())), from, to);
+        (to - from) - broken - (disturbed - broken).min(MOST_PATIENCE)
+    }
+
+    /// Since when, or from when on, nothing that concerns these is broken or recovering, seen from this time.
+    pub(crate) fn calm_since(&self, of: &[Part], at: Ms) -> Option<Ms> {
+        self.concerning(of).fold(None, |calm, fault| {
+            let connected = fault.began <= calm.unwrap_or(at).max(at);
+            if connected { calm.max(Some(fault.recovered())) } else { calm }
+        })
     }
 
     /// Nothing that concerns these was broken or recovering.

@@ -56,8 +56,6 @@ pub(crate) struct Room {
     pub(crate) begun: Option<Ms>,
     /// When the first of its messages was erased.
     pub(crate) erased: Option<Ms>,
-    /// When its members had been told for the first time, as the matcher noted.
-    pub(crate) announced: Option<Ms>,
 }
 
 impl Room {
@@ -128,11 +126,7 @@ impl<'a> Known<'a> {
                         life.begun.get_or_insert(*at);
                     }
                 }
-                Change::Announced { room } => {
-                    if let Some(life) = self.rooms.get_mut(room.as_str()) {
-                        life.announced.get_or_insert(*at);
-                    }
-                }
+                Change::Announced { .. } => {}
                 Change::Closed { room } | Change::Gone { room } => {
                     if let Some(life) = self.rooms.get_mut(room.as_str()).filter(|life| !life.closed_known) {
                         (life.closed, life.closed_known) = (*at, true);
@@ -192,7 +186,8 @@ impl<'a> Known<'a> {
     }
 
     /// The last time at which somebody was there, or may have seemed to be, before then; nothing for never. While
-    /// they try to connect, that is since MongoDB noted it.
+    /// they try to connect, that is since MongoDB noted it; of an attempt that was given up that may be when what was
+    /// broken is mended.
     pub(crate) fn last_there(&self, user: &str, before: Ms) -> Option<Ms> {
         let somebody = self.people.get(user)?;
         let noted = |from: Ms, to: Ms| {
@@ -204,7 +199,8 @@ impl<'a> Known<'a> {
             (from, line.to)
         });
         let missed = somebody.missed.iter().filter_map(|(from, to)| {
-            let noted = noted(*from, to + GIVEN_UP)?;
+            let mended = self.faults.calm_since(&[Part::Matcher], *to).map_or(*to, |mended| mended.max(*to));
+            let noted = noted(*from, mended + GIVEN_UP)?;
             Some((noted, noted.max(*to)))
         });
         let until = connected.chain(missed).filter(|(from, _)| *from <= before).map(|(_, to)| to.min(before));
@@ -214,7 +210,7 @@ impl<'a> Known<'a> {
 
 fn opened(at: Ms, members: &[(String, String)], end: Ms) -> Room {
     let members = members.to_vec();
-    Room { members, opened: at, closed: end, closed_known: false, begun: None, erased: None, announced: None }
+    Room { members, opened: at, closed: end, closed_known: false, begun: None, erased: None }
 }
 
 fn people(entries: &[Entry], end: Ms) -> BTreeMap<&str, Somebody<'_>> {

@@ -7,7 +7,7 @@
 //!   │            aim: at which moment; standstill: the machine's own
 //!   ├─ poison    commands that nobody can decode or apply, all the time
 //!   ├─ witness   every change in MongoDB, in its order
-//!   ├─ leftovers what collections, streams and metrics hold when everybody has gone
+//!   ├─ leftovers what collections and streams hold when everybody has gone, and what a sweep removed
 //!   └─ checker   history and facts ──▶ violations, each with the events around it; pure
 //!        ├─ known, disturbance   people, connections and rooms, put together from both; what a fault excuses, and whom
 //!        ├─ rooms, ghosts, waits one open room, both told, no ghost offered, nobody waits for ever

@@ -8,7 +8,7 @@ use anyhow::Context;
 use fastrand::Rng;
 use local::{Service, Stack};
 use servers::process::Signal;
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, timeout};
 
 use crate::{
     aim,
@@ -23,6 +23,11 @@ use crate::{
 pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 /// How long a killed server stays away.
 const AWAY: Duration = Duration::from_secs(3);
+/// What says that a matcher ticks, and that a chat-store has partitions.
+const TICKING: &str = "talk_ticking ";
+const STORING: &str = "talk_active_partitions ";
+/// How soon a service answers what it counts.
+const ANSWER: Duration = Duration::from_secs(2);
 /// How often a matcher is killed until that was in the middle of a tick.
 const AIMED: u32 = 4;
 
@@ -52,11 +57,8 @@ impl Fault {
                 let service = scene.any(stack.gateways());
                 self.pause(scene, service).await
             }
-            Self::PauseMatcher => self.pause(scene, ticking(stack).await?.as_ref()).await,
-            Self::PauseChatStore => {
-                let service = scene.any(stack.chat_stores());
-                self.pause(scene, service).await
-            }
+            Self::PauseMatcher => self.pause(scene, at_work(stack.matchers(), TICKING).await?.as_ref()).await,
+            Self::PauseChatStore => self.pause(scene, at_work(stack.chat_stores(), STORING).await?.as_ref()).await,
             Self::RollingRestart => {
                 for service in stack.services() {
                     self.restart(scene, service).await?;
@@ -125,7 +127,7 @@ impl Fault {
     /// the tick was faster, so that all of its rooms had been announced.
     async fn kill_matcher(self, scene: &mut Scene<'_>) -> anyhow::Result<()> {
         for _ in 0..AIMED {
-            let ticking = ticking(scene.stack).await?;
+            let ticking = at_work(scene.stack.matchers(), TICKING).await?;
             aim::at_a_tick(scene).await;
             let struck = proto::bus::now_ms();
             self.kill(scene, &ticking).await?;
@@ -139,9 +141,9 @@ impl Fault {
 
     /// With messages in flight: everybody speaks at once, and some of it is under way.
     async fn kill_chat_store(self, scene: &mut Scene<'_>) -> anyhow::Result<()> {
-        let service = scene.any(scene.stack.chat_stores());
+        let service = at_work(scene.stack.chat_stores(), STORING).await?;
         aim::at_messages_in_flight(scene).await;
-        self.kill(scene, service).await
+        self.kill(scene, &service).await
     }
 
     async fn strike_nats(self, leader: &servers::Nats) -> anyhow::Result<()> {
@@ -177,18 +179,28 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// The matcher that says that it ticks, as soon as there is one.
-async fn ticking(stack: &Stack) -> anyhow::Result<Arc<Service>> {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < deadline {
-        for matcher in stack.matchers() {
-            let metrics = reqwest::get(format!("{}/metrics", matcher.health_url())).await;
-            let Ok(metrics) = metrics else { continue };
-            if metrics.text().await?.lines().any(|line| line == "talk_ticking 1") {
-                return Ok(matcher.clone());
+/// The one that says that it has work, the most of them all, as soon as there is one.
+async fn at_work(services: &[Arc<Service>], gauge: &str) -> anyhow::Result<Arc<Service>> {
+    let asking = async {
+        loop {
+            let mut most = (0.0, None);
+            for service in services {
+                let work = of_gauge(service, gauge).await.unwrap_or(0.0);
+                if work > most.0 {
+                    most = (work, Some(service.clone()));
+                }
             }
+            if let Some(service) = most.1 {
+                return service;
+            }
+            sleep(Duration::from_millis(100)).await;
         }
-        sleep(Duration::from_millis(100)).await;
-    }
-    anyhow::bail!("no matcher ticks")
+    };
+    timeout(Duration::from_secs(20), asking).await.with_context(|| format!("{gauge} is 0 everywhere"))
+}
+
+async fn of_gauge(service: &Service, gauge: &str) -> Option<f64> {
+    let answer = timeout(ANSWER, reqwest::get(format!("{}/metrics", service.health_url()))).await.ok()?.ok()?;
+    let metrics = answer.text().await.ok()?;
+    metrics.lines().find_map(|line| line.strip_prefix(gauge)?.trim().parse().ok())
 }

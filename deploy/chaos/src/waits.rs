@@ -1,4 +1,4 @@
-//! Nobody waits for ever: two who fit do not wait beside each other.
+//! Nobody waits for ever: two who fit do not wait beside each other, and whoever queued first is matched first.
 
 use crate::{
     checker::Findings,
@@ -13,6 +13,8 @@ const FITTING: Ms = 6_000;
 const WHATEVER: Ms = 16_000;
 /// For so long nobody is moved to talk.
 const UNMOVED: Ms = 10_000;
+/// Who was read by a tick, and how late people note what they hear.
+const AT_ONCE: Ms = 1_000;
 
 /// Somebody who waits on one connection, from then to then, without being told of anything.
 struct Wait<'a> {
@@ -32,6 +34,43 @@ pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
         found.judged("waits");
         for other in waits[place + 1..].iter().take_while(|other| other.from < wait.to) {
             together(known, wait, other, found);
+        }
+        passed_over(known, wait, &waits, found);
+    }
+}
+
+/// Whoever has waited through a few calm ticks is matched before anybody who queued after that.
+fn passed_over(known: &Known<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], found: &mut Findings) {
+    for (id, room) in &known.rooms {
+        let at = room.opened;
+        let fits = |(_, queue): &&(String, String)| wait.is_in(queue, at);
+        if !(wait.from..wait.to - AT_ONCE).contains(&at) || room.has(wait.user) {
+            continue;
+        }
+        let calm = known.faults.calm_since(&[Part::Matcher, wait.gateway], at).unwrap_or(wait.from).max(wait.from);
+        if at - calm <= FITTING {
+            continue;
+        }
+        for (member, _) in room.members.iter().filter(fits) {
+            let others = |other: &&Wait<'_>| other.user == member && (other.from..=other.to + AT_ONCE).contains(&at);
+            let Some(other) = waits.iter().find(others) else { continue };
+            found.judged("first come, first matched");
+            if other.queued > calm + AT_ONCE {
+                let what =
+                    format!("{} waited for {} ms, and {member}, who queued later, got {id}", wait.user, at - calm);
+                found.broken(known, "nobody waits for ever", at, &[wait.user, member], what);
+                return;
+            }
+        }
+    }
+}
+
+impl Wait<'_> {
+    /// Whether they are in this queue for certain, at this time.
+    fn is_in(&self, queue: &str, at: Ms) -> bool {
+        match queue {
+            "talk" => self.queue == "talk" || (!self.queue.is_empty() && at - self.queued > WHATEVER),
+            _ => self.queue == queue && at - self.queued < UNMOVED - FITTING,
         }
     }
 }

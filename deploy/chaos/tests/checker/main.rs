@@ -3,6 +3,7 @@
 mod messages;
 mod people;
 mod story;
+mod waits;
 
 use chaos::{checker::check, history::Event};
 use story::Story;

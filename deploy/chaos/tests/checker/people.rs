@@ -90,29 +90,36 @@ fn the_ghost_of_a_killed_gateway_may_be_offered_for_15_s_and_not_longer() {
     }
 }
 
+/// Ann is gone; MongoDB is away for 70 s, and NATS after that; then the room is closed.
+fn gone_while_servers_are_away(closed: Ms) -> Story {
+    let mut story = Story::met();
+    story.lost(1_000, "ann", 1);
+    for (at, target) in [(20_000, "mongodb"), (90_000, "nats")] {
+        story.fault(at, target);
+        story.at(at + 70_000, target, Event::FaultOver);
+    }
+    story.closed(closed, "r");
+    story.at(closed + 10, "ben", Event::Ended);
+    story.lost(200_000, "ben", 2);
+    story
+}
+
 #[test]
-fn two_who_fit_and_wait_for_longer_than_a_tick_are_seen() {
-    for (queues, expected) in [(["vent", "listen"], 1), (["vent", "talk"], 0), (["talk", "talk"], 1)] {
-        let mut story = Story::default();
-        for ((who, connection), queue) in [("ann", 1), ("ben", 2)].into_iter().zip(queues) {
-            story.connected(0, who, connection, "idle", None);
-            story.at(10, who, Event::Queued { queue: queue.to_owned() });
-            story.lost(8_000, who, connection);
-        }
-        let waits = story.violations().into_iter().filter(|invariant| *invariant == "nobody waits for ever");
-        assert_eq!(waits.count(), expected, "{queues:?}");
+fn a_room_may_outlast_servers_that_are_away_for_longer_than_anybody_is_patient_and_no_longer() {
+    for (closed, expected) in [(180_000, 0), (192_000, 1)] {
+        let story = gone_while_servers_are_away(closed);
+        let left = story.violations().into_iter().filter(|invariant| *invariant == "nobody left alone");
+        assert_eq!(left.count(), expected, "closed after {closed} ms");
     }
 }
 
 #[test]
-fn two_who_wait_for_each_other_are_seen() {
-    let mut story = Story::default();
-    for (who, connection) in [("ann", 1), ("ben", 2)] {
-        story.connected(0, who, connection, "idle", None);
-        story.queued(10, who);
-        story.lost(60_000, who, connection);
-    }
-    story.breaks("nobody waits for ever");
+fn an_attempt_that_was_given_up_counts_from_when_it_could_be_noted() {
+    let mut story = gone_while_servers_are_away(192_000);
+    story.at(30_000, "ann", Event::Coming);
+    story.at(37_000, "ann", Event::Missed);
+    story.fact(161_000, Change::Present { user: "ann".to_owned(), epoch: 7 });
+    assert!(!story.violations().contains(&"nobody left alone"));
 }
 
 #[test]

@@ -1,0 +1,51 @@
+//! Who waits, for whom, and for how long.
+
+use crate::story::Story;
+use chaos::history::Event;
+
+#[test]
+fn two_who_fit_and_wait_for_longer_than_a_tick_are_seen() {
+    for (queues, expected) in [(["vent", "listen"], 1), (["vent", "talk"], 0), (["talk", "talk"], 1)] {
+        let mut story = Story::default();
+        for ((who, connection), queue) in [("ann", 1), ("ben", 2)].into_iter().zip(queues) {
+            story.connected(0, who, connection, "idle", None);
+            story.at(10, who, Event::Queued { queue: queue.to_owned() });
+            story.lost(8_000, who, connection);
+        }
+        let waits = story.violations().into_iter().filter(|invariant| *invariant == "nobody waits for ever");
+        assert_eq!(waits.count(), expected, "{queues:?}");
+    }
+}
+
+#[test]
+fn two_who_wait_for_each_other_are_seen() {
+    let mut story = Story::default();
+    for (who, connection) in [("ann", 1), ("ben", 2)] {
+        story.connected(0, who, connection, "idle", None);
+        story.queued(10, who);
+        story.lost(60_000, who, connection);
+    }
+    story.breaks("nobody waits for ever");
+}
+
+#[test]
+fn somebody_who_is_passed_over_is_seen_unless_something_was_broken() {
+    for (fault, expected) in [(None, 1), (Some("matcher-1"), 0)] {
+        let mut story = Story::default();
+        for (who, connection, at) in [("ann", 1, 10), ("ben", 2, 9_000), ("cleo", 3, 9_500)] {
+            story.connected(0, who, connection, "idle", None);
+            story.queued(at, who);
+        }
+        if let Some(target) = fault {
+            story.fault(8_000, target);
+            story.at(8_500, target, Event::FaultOver);
+        }
+        story.opened(10_000, "r", [("ben", "talk"), ("cleo", "talk")]);
+        for who in ["ben", "cleo"] {
+            story.at(10_010, who, Event::Matched);
+        }
+        story.lost(20_000, "ann", 1);
+        let passed_over = story.violations().into_iter().filter(|invariant| *invariant == "nobody waits for ever");
+        assert_eq!(passed_over.count(), expected, "{fault:?}");
+    }
+}
