@@ -4,11 +4,10 @@
 use crate::{
     floor::Floor,
     measure::{Times, cpu},
-    meet::pair,
 };
 use futures_util::future::try_join_all;
 use local::Stack;
-use person::Socket;
+use person::{Socket, pair};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -22,7 +21,8 @@ pub(crate) async fn measure(stack: &Stack, pairs: usize, seconds: u64, floor: &F
     let urls = stack.gateway_urls();
     let mut rooms = Vec::new();
     for n in 0..pairs {
-        rooms.push(pair(&urls[n % urls.len()], &urls[(n + 1) % urls.len()]).await?);
+        let [(_, author), (_, partner)] = pair(&urls[n % urls.len()], &urls[(n + 1) % urls.len()]).await?;
+        rooms.push((author, partner));
     }
     let (before, started) = (cpu(stack), Instant::now());
     let until = started + Duration::from_secs(seconds);

@@ -1,13 +1,14 @@
 //! What a connected person costs a gateway: resident memory for each connection that waits for
 //! nothing, signed in over WebSocket, and with a subscription of its own on the bus.
 
-use crate::{measure::resident_kb, meet::come};
+use crate::meet::come;
 use anyhow::Context as _;
 use local::Stack;
+use servers::process::resident_kb;
 
 pub(crate) async fn measure(stack: &Stack, people: usize) -> anyhow::Result<()> {
     let pid = stack.gateways()[0].pid().context("the gateway runs")?;
-    let resident = || resident_kb(pid).context("reading the gateway's memory");
+    let resident = || resident_kb(pid).map(|kb| kb as f64).context("reading the gateway's memory");
     let url = &stack.gateway_urls()[0];
     let warm = come(url).await?;
     let before = resident()?;

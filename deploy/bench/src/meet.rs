@@ -7,17 +7,6 @@ use person::{Person, Socket};
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// Two people in a room.
-pub(crate) async fn pair(first: &str, second: &str) -> anyhow::Result<(Socket, Socket)> {
-    let (vent, listen) = (come(first).await?, come(second).await?);
-    vent.get("request_queue", json!({"queue": "vent"})).await?;
-    listen.get("request_queue", json!({"queue": "listen"})).await?;
-    for socket in [&vent, &listen] {
-        socket.wait_for("user_connected").await?;
-    }
-    Ok((vent, listen))
-}
-
 pub(crate) async fn come(gateway: &str) -> anyhow::Result<Socket> {
     Person::arrive(gateway).await?.connect(gateway).await
 }

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use local::{Database, Service, Stack, StackOptions};
 use person::{Person, Socket};
 use serde_json::json;
-use servers::process::Signal;
+use servers::process::{Signal, resident_kb};
 use tokio::{
     task::JoinSet,
     time::{Instant, interval, sleep_until, timeout},
@@ -34,24 +34,13 @@ struct Crowd {
     people: Vec<(Person, Socket)>,
 }
 
-async fn talker(gateway: &str, queue: &str) -> (Person, Socket) {
-    let person = Person::arrive(gateway).await.expect("a new user");
-    let socket = person.connect(gateway).await.expect("a connection");
-    socket.get("request_queue", json!({"queue": queue})).await.expect("queued");
-    (person, socket)
-}
-
 impl Crowd {
     async fn gather() -> Self {
         let options = StackOptions { mongodb: Database::Own, ..StackOptions::new(env!("CARGO_BIN_EXE_chaos")) };
         let stack = Stack::start(options).await.expect("a stack");
         let (gateway, mut people) = (&stack.gateway_urls()[0], Vec::new());
         for _ in 0..ROOMS {
-            let pair = [talker(gateway, "vent").await, talker(gateway, "listen").await];
-            for (_, socket) in &pair {
-                socket.wait_for("user_connected").await.expect("a partner");
-            }
-            people.extend(pair);
+            people.extend(person::pair(gateway, gateway).await.expect("two in a room"));
         }
         let crowd = Self { stack, people };
         // What a process takes when it is busy is no growth.
@@ -104,7 +93,7 @@ impl Crowd {
             ticks.tick().await;
             let most = &mut most[usize::from(started.elapsed() > FULL)];
             for service in self.stack.services() {
-                let now = resident(service.pid().expect("it runs"));
+                let now = resident(service);
                 let known = most.entry(service.name().to_owned()).or_default();
                 *known = now.max(*known);
             }
@@ -114,8 +103,7 @@ impl Crowd {
     /// Something is away for as long as this takes: all of it goes as promised.
     async fn suffers(&self, needing: impl Fn(&Service) -> bool) {
         let left = Instant::now();
-        let before: BTreeMap<_, _> =
-            self.stack.services().map(|s| (s.name().to_owned(), resident(s.pid().expect("it runs")))).collect();
+        let before: BTreeMap<_, _> = self.stack.services().map(|s| (s.name().to_owned(), resident(s))).collect();
         let mut most = [BTreeMap::new(), BTreeMap::new()];
         let suffering = async {
             let until = left + WRITING;
@@ -163,11 +151,8 @@ async fn eventually(limit: Duration, look: impl AsyncFn() -> bool, what: &str) {
     }
 }
 
-/// The resident memory of a process, in kB.
-fn resident(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+fn resident(service: &Service) -> u64 {
+    service.pid().and_then(resident_kb).expect("it runs")
 }
 
 fn needs_mongodb(service: &Service) -> bool {

@@ -17,18 +17,9 @@ fn options(spread: &str) -> StackOptions {
     StackOptions { gateways: 2, env, ..StackOptions::new(env!("CARGO_BIN_EXE_chaos")) }
 }
 
-async fn talker(gateway: &str, queue: &str) -> (Person, Socket) {
-    let person = Person::arrive(gateway).await.expect("a new user");
-    let socket = person.connect(gateway).await.expect("a connection");
-    socket.get("request_queue", json!({"queue": queue})).await.expect("queued");
-    (person, socket)
-}
-
+/// Somebody, and the connection of their partner.
 async fn pair(leaver_at: &str, partner_at: &str) -> ((Person, Socket), Socket) {
-    let (leaver, (_, partner)) = (talker(leaver_at, "vent").await, talker(partner_at, "listen").await);
-    for socket in [&leaver.1, &partner] {
-        socket.wait_for("user_connected").await.expect("a partner");
-    }
+    let [leaver, (_, partner)] = person::pair(leaver_at, partner_at).await.expect("two in a room");
     (leaver, partner)
 }
 

@@ -11,7 +11,7 @@ use nix::{sys::signal, unistd::Pid};
 use serde_json::Value;
 use servers::{
     Scratch, http_status,
-    process::{self, Process, Signal},
+    process::{self, Process, Signal, runs},
 };
 use tokio::time::{Instant, sleep};
 
@@ -82,12 +82,6 @@ async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> bool {
         sleep(Duration::from_millis(20)).await;
     }
     true
-}
-
-/// An orphan that nobody has reaped yet is a zombie: it has ended.
-fn runs(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|state| !state.starts_with('Z')))
 }
 
 #[tokio::test]

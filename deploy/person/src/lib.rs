@@ -3,9 +3,12 @@
 //!
 //! - [`Person`]: who they are, what they ask by REST.
 //! - [`Socket`]: one connection; asks with acknowledgement, and waits for events.
+//! - [`pair`]: two of them who have met.
 
+mod meeting;
 mod socket;
 
+pub use meeting::pair;
 pub use socket::{Event, Socket};
 
 use anyhow::{Context as _, bail};

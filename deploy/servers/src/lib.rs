@@ -39,4 +39,5 @@ pub use nats_cluster::NatsCluster;
 pub use ports::{ensure_free, free_port};
 pub use probe::http_status;
 pub use scratch::{Scratch, cache_folder};
+pub use server::Server;
 pub use slot::Slot;

@@ -3,8 +3,8 @@
 
 use std::{
     ffi::OsString,
-    path::{Path, PathBuf},
-    process::ExitStatus,
+    ops::Deref,
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -15,7 +15,6 @@ use crate::{
     access::Access,
     binary::Binary,
     ports::free_port,
-    process::Signal,
     replica_set,
     scratch::random_name,
     server::{Folder, Server},
@@ -51,7 +50,7 @@ pub struct MongoOptions {
     pub access: Option<Access>,
 }
 
-/// A running mongod, killed when dropped.
+/// A running mongod, killed when dropped; as a process a [`Server`].
 #[derive(Debug)]
 pub struct Mongo {
     server: Server,
@@ -144,34 +143,12 @@ impl Mongo {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         format!("test_{number}_{}", random_name())
     }
+}
 
-    /// The process id, or nothing while it does not run.
-    pub fn pid(&self) -> Option<u32> {
-        self.server.slot.pid()
-    }
+impl Deref for Mongo {
+    type Target = Server;
 
-    /// The file that holds what it says.
-    pub fn log_path(&self) -> &Path {
-        &self.server.log
-    }
-
-    /// Sends a signal, for instance SIGSTOP.
-    pub fn signal(&self, signal: Signal) {
-        self.server.slot.signal(signal);
-    }
-
-    /// Waits until it has ended.
-    pub async fn exited(&self) -> ExitStatus {
-        self.server.slot.exited().await
-    }
-
-    /// SIGKILL, and waits until it is gone.
-    pub async fn kill(&self) {
-        self.server.slot.kill().await;
-    }
-
-    /// SIGTERM, and SIGKILL after 15 s.
-    pub async fn stop(&self) {
-        self.server.stop().await;
+    fn deref(&self) -> &Server {
+        &self.server
     }
 }

@@ -1,10 +1,6 @@
 //! A nats-server with JetStream, on 127.0.0.1.
 
-use std::{
-    ffi::OsString,
-    path::{Path, PathBuf},
-    process::ExitStatus,
-};
+use std::{ffi::OsString, ops::Deref, path::PathBuf};
 
 use async_nats::ConnectOptions;
 use tokio::task::spawn_blocking;
@@ -14,7 +10,6 @@ use crate::{
     binary::Binary,
     ports::free_port,
     probe::http_status,
-    process::Signal,
     server::{Folder, Server},
     wheel::Wheel,
 };
@@ -53,7 +48,7 @@ pub struct NatsOptions {
     pub access: Option<Access>,
 }
 
-/// A running nats-server, killed when dropped.
+/// A running nats-server, killed when dropped; as a process a [`Server`].
 #[derive(Debug)]
 pub struct Nats {
     server: Server,
@@ -104,34 +99,12 @@ impl Nats {
     pub fn monitoring_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.monitoring)
     }
+}
 
-    /// The process id, or nothing while it does not run.
-    pub fn pid(&self) -> Option<u32> {
-        self.server.slot.pid()
-    }
+impl Deref for Nats {
+    type Target = Server;
 
-    /// The file that holds what it says.
-    pub fn log_path(&self) -> &Path {
-        &self.server.log
-    }
-
-    /// Sends a signal, for instance SIGSTOP.
-    pub fn signal(&self, signal: Signal) {
-        self.server.slot.signal(signal);
-    }
-
-    /// Waits until it has ended.
-    pub async fn exited(&self) -> ExitStatus {
-        self.server.slot.exited().await
-    }
-
-    /// SIGKILL, and waits until it is gone.
-    pub async fn kill(&self) {
-        self.server.slot.kill().await;
-    }
-
-    /// SIGTERM, and SIGKILL after 15 s.
-    pub async fn stop(&self) {
-        self.server.stop().await;
+    fn deref(&self) -> &Server {
+        &self.server
     }
 }

@@ -4,13 +4,19 @@ use std::{
     ffi::OsString,
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
+    process::ExitStatus,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::{ports, process, scratch::Scratch, slot::Slot};
+use crate::{
+    ports,
+    process::{self, Signal},
+    scratch::Scratch,
+    slot::Slot,
+};
 
 /// How long a server may take until it answers. MongoDB recovers its journal in this time.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -46,10 +52,10 @@ impl Folder {
 
 /// A server that can be killed and started again with the same arguments. The process goes before the folder.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) slot: Slot,
+pub struct Server {
     pub(crate) port: u16,
-    pub(crate) log: PathBuf,
+    slot: Slot,
+    log: PathBuf,
     name: &'static str,
     executable: PathBuf,
     args: Vec<OsString>,
@@ -107,7 +113,33 @@ impl Server {
         }
     }
 
-    pub(crate) async fn stop(&self) {
+    /// The process id, or nothing while it does not run.
+    pub fn pid(&self) -> Option<u32> {
+        self.slot.pid()
+    }
+
+    /// The file that holds what it says.
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
+    /// Sends a signal, for instance SIGSTOP.
+    pub fn signal(&self, signal: Signal) {
+        self.slot.signal(signal);
+    }
+
+    /// Waits until it has ended.
+    pub async fn exited(&self) -> ExitStatus {
+        self.slot.exited().await
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    pub async fn kill(&self) {
+        self.slot.kill().await;
+    }
+
+    /// SIGTERM, and SIGKILL after 15 s.
+    pub async fn stop(&self) {
         self.slot.stop(STOP_DEADLINE).await;
     }
 

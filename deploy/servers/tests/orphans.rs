@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use servers::{Nats, NatsOptions, process};
+use servers::{
+    Nats, NatsOptions,
+    process::{self, runs},
+};
 
 const ROLE: &str = "SERVERS_TEST_PARENT";
 
@@ -38,12 +41,6 @@ async fn a_parent_that_is_killed_leaves_no_server() -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
-}
-
-/// An orphan that nobody has reaped yet is a zombie: it has ended.
-fn runs(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|state| !state.starts_with('Z')))
 }
 
 async fn be_the_parent() -> anyhow::Result<()> {
