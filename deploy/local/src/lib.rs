@@ -5,6 +5,8 @@
 //! end-to-end tests      ─┴▶ Stack::start
 //!                            ├─ backing   NATS and MongoDB (crate `servers`), or addresses of others
 //!                            ├─ data      the folder that a later run takes up again
+//!                            ├─ making    which ports and variables a service gets
+//!                            ├─ starting  all services at once; the first that fails is named
 //!                            ├─ service   one process: this executable again, as `local gateway`
 //!                            │    └─ log  its lines: kept for errors, shown by the runner
 //!                            └─ watch     starts again what died (the runner; tests if they ask)
@@ -29,11 +31,13 @@ mod as_service;
 mod backing;
 mod data;
 mod log;
+mod making;
 mod options;
 mod page;
 pub mod runner;
 mod service;
 mod stack;
+mod starting;
 mod summary;
 mod watch;
 

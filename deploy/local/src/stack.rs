@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use async_nats::ConnectOptions;
-use servers::{Access, Mongo, MongoSet, Nats, NatsCluster, ensure_free, free_port, process::Signal};
+use servers::{Access, Mongo, MongoSet, Nats, NatsCluster, process::Signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     backing::{Backing, OwnMongo, OwnNats},
     data::{Data, random_key},
-    log::{Log, Sink},
+    log::Sink,
+    making::{env, gateway_ports, make_service},
     options::StackOptions,
     service::{Kind, Service},
+    starting::start_all,
     watch::{Part, keep_running},
 };
 
@@ -34,8 +36,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything and waits until every service is ready. Fails with the end of the log of whatever
-    /// is not; nothing is left running then.
+    /// Starts everything and waits until every service is ready. Fails as soon as one cannot be, with the end of
+    /// its log and the last lines of whoever is not ready either; nothing is left running then.
     pub async fn start(options: StackOptions) -> anyhow::Result<Self> {
         let data = options.data.clone().map(Data::open).transpose()?;
         let key = data.as_ref().map_or_else(|| Ok(random_key()), Data::secret_key)?;
@@ -63,10 +65,7 @@ impl Stack {
     }
 
     async fn start_services(mut self, options: StackOptions) -> anyhow::Result<Self> {
-        self.services().try_for_each(|service| service.start())?;
-        for service in self.services() {
-            service.ready().await?;
-        }
+        start_all(self.services().cloned().collect()).await?;
         if options.restart {
             self.watch(options.sink.unwrap_or_else(|| Arc::new(|_, _| {})));
         }
@@ -188,54 +187,6 @@ impl Drop for Stack {
         self.services().for_each(|service| service.signal(Signal::SIGKILL));
         self.backing.kill_now();
     }
-}
-
-fn gateway_ports(options: &StackOptions) -> anyhow::Result<Vec<u16>> {
-    (0..options.gateways)
-        .map(|number| match options.port {
-            Some(first) => {
-                let port = u16::try_from(usize::from(first) + number).context("the ports end at 65535")?;
-                ensure_free(port).map(|()| port)
-            }
-            None => free_port(),
-        })
-        .collect()
-}
-
-fn make_service(
-    kind: Kind,
-    number: usize,
-    options: &StackOptions,
-    backing: &Backing,
-    mut variables: Vec<(String, String)>,
-) -> anyhow::Result<Arc<Service>> {
-    let name = format!("{}-{number}", kind.name());
-    let health_port = free_port()?;
-    variables.push(env("HEALTH_ADDR", format!("127.0.0.1:{health_port}")));
-    variables.push(env("NATS_URL", &backing.nats_url));
-    variables.push(env("NATS_REPLICAS", backing.nats().len().max(1).to_string()));
-    if let Some(access) = &backing.access {
-        variables.push(env("NATS_USER", kind.name()));
-        variables.push(env("NATS_PASSWORD", access.password(kind.name())));
-    }
-    // Their output is a pipe; the runner asks for colours when it writes to a terminal.
-    variables.push(env("NO_COLOR", "1"));
-    // GATEWAY_ID, MATCHER_ID, CHAT_STORE_ID.
-    variables.push(env(&format!("{}_ID", kind.name().replace('-', "_").to_uppercase()), &name));
-    match kind {
-        Kind::Gateway => {}
-        Kind::Matcher | Kind::ChatStore => {
-            variables.push(env("MONGODB_URI", backing.mongodb_uri_of(kind)));
-            variables.push(env("MONGODB_DATABASE", &backing.database));
-        }
-    }
-    variables.extend(options.env.iter().cloned());
-    let log = Log::new(&name, options.sink.clone());
-    Ok(Arc::new(Service::new(kind, name, options.executable.clone(), variables, health_port, log)))
-}
-
-fn env(name: &str, value: impl Into<String>) -> (String, String) {
-    (name.to_owned(), value.into())
 }
 
 /// Terminates all of them at once; answers those that did not end well, each with how it ended.

@@ -62,3 +62,14 @@ async fn a_service_that_cannot_start_shows_its_log() {
     assert!(error.contains("gateway-1 ended while starting"), "{error}");
     assert!(error.contains("not a duration"), "{error}");
 }
+
+#[tokio::test]
+async fn of_services_that_wait_for_each_other_the_one_that_failed_is_named_first() {
+    // Only the matcher reads it; the others wait for the streams, which it makes.
+    let env = vec![("MATCH_INTERVAL".to_owned(), "not a duration".to_owned())];
+    let started = Stack::start(StackOptions { env, ..options() }).await;
+    let error = started.err().map(|error| format!("{error:#}")).unwrap_or_default();
+    assert!(error.starts_with("matcher-1 ended while starting"), "{error}");
+    assert!(error.contains("not a duration"), "{error}");
+    assert!(error.contains("gateway-1 is not ready either"), "{error}");
+}
