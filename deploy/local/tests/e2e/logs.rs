@@ -3,32 +3,22 @@
 
 use crate::{
     collector::Collector,
-    support::{eventually, options, pair, texts},
+    support::{Lines, eventually, options, pair, sink, texts},
 };
 use async_nats::HeaderMap;
 use local::{Stack, StackOptions};
 use proto::{Command as _, RoomCommand, RoomId};
 use serde_json::{Value, json};
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 const TEXT: &str = "a text that nobody else may read";
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-type Lines = Arc<Mutex<Vec<String>>>;
-
 async fn talkative_stack(collector: &Collector, lines: &Lines) -> Stack {
     let ours = "info,gateway=trace,matcher=trace,chat_store=trace,proto=trace";
     let env = [("LOG_FORMAT", "json"), ("LOG", ours)].map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let sink = lines.clone();
-    let stack = StackOptions {
-        env: [collector.env(), env.to_vec()].concat(),
-        sink: Some(Arc::new(move |_: &str, line: &str| sink.lock().expect("free").push(line.to_owned()))),
-        ..options()
-    };
-    Stack::start(stack).await.expect("a stack")
+    let env = [collector.env(), env.to_vec()].concat();
+    Stack::start(StackOptions { env, sink: sink(lines), ..options() }).await.expect("a stack")
 }
 
 /// Puts something that is no command into the stream, as a part of a trace.

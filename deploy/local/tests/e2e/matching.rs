@@ -1,6 +1,7 @@
 //! Who meets whom, and who does not wait for ever.
 
 use crate::support::{Talker, eventually, options, pair};
+use mongodb::bson::{Bson, Document, doc};
 use serde_json::json;
 use std::time::Duration;
 
@@ -98,22 +99,22 @@ async fn somebody_who_is_gone_is_not_offered() {
 
 #[tokio::test]
 async fn people_of_a_killed_gateway_are_not_offered_for_long() {
-    let stack = local::Stack::start(local::StackOptions { gateways: 2, ..options() }).await.expect("a stack");
+    // Nobody leaves vent but who is gone.
+    let patient = vec![("FALLBACK_AFTER".to_owned(), "60s".to_owned())];
+    let stack =
+        local::Stack::start(local::StackOptions { gateways: 2, env: patient, ..options() }).await.expect("a stack");
     let [first, second] = stack.gateway_urls() else { panic!("two gateways") };
     let gone = Talker::arrive(first).await;
     gone.queue("vent").await;
     let watching = Talker::arrive(second).await;
     watching.queue("vent").await;
+    let waiting = |count: u64| move |status: &serde_json::Value| status["waiting"]["vent"] == count;
+    let status = async || watching.socket.wait_for("queue_status").await.expect("a status");
+    eventually(Duration::from_secs(10), status, waiting(2)).await;
     // Started again at once: under the same name it is still another process.
     stack.gateways()[0].kill().await;
     stack.gateways()[0].start().expect("started again");
-    let alone = |status: &serde_json::Value| status["waiting"]["vent"] == 1 || status["waiting"]["talk"] == 1;
-    eventually(
-        Duration::from_secs(18),
-        async || watching.socket.wait_for("queue_status").await.expect("a status"),
-        alone,
-    )
-    .await;
+    eventually(Duration::from_secs(18), status, waiting(1)).await;
 }
 
 #[tokio::test]
@@ -135,9 +136,12 @@ async fn the_place_is_kept_when_the_partner_vanishes_before_it_began() {
     let listen = Talker::arrive(gateway).await;
     listen.queue("listen").await;
     first.matched().await;
-    assert!(
-        second.socket.next_within(Duration::ZERO).await.expect("connected").is_none_or(|e| e.name == "queue_status")
-    );
+    // Whatever the second one was told before this answer has arrived before it.
+    let answer = second.socket.ask("typing", json!({"typing": true})).await.expect("an answer");
+    assert_eq!(answer["code"], "not_in_room");
+    while let Some(event) = second.socket.next_within(Duration::ZERO).await.expect("connected") {
+        assert_ne!(event.name, "queue_complete");
+    }
 }
 
 #[tokio::test]
@@ -150,8 +154,11 @@ async fn whoever_goes_while_they_come_leaves_no_ghost() {
     });
     futures_util::future::join_all(hasty).await;
     let talker = Talker::arrive(gateway).await;
-    talker.queue("vent").await;
-    let nobody = |status: &serde_json::Value| status["waiting"]["talk"] == 0;
-    let status = async || talker.socket.wait_for("queue_status").await.expect("a status");
-    eventually(Duration::from_secs(5), status, nobody).await;
+    let database =
+        mongodb::Client::with_uri_str(stack.mongodb_uri()).await.expect("MongoDB").database(stack.database());
+    let users = database.collection::<Document>("users");
+    // Ghosts would be paired with one another: who waits says nothing of them.
+    let connected = async || users.distinct("_id", doc! {"connected": true}).await.expect("who is connected");
+    let talker = Bson::from(&talker.person.user);
+    eventually(Duration::from_secs(5), connected, |ids| *ids == [talker.clone()]).await;
 }

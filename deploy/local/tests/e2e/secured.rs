@@ -2,7 +2,7 @@
 
 use crate::{
     conversation::whole_conversation,
-    support::{Talker, options, pair, said, texts},
+    support::{Lines, Talker, options, pair, said, sink, texts},
 };
 use async_nats::Client;
 use futures_util::StreamExt as _;
@@ -15,10 +15,10 @@ use std::time::Duration;
 /// Longer than anything here may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn secured_stack() -> Stack {
+async fn secured_stack(lines: &Lines) -> Stack {
     let (secured, mongodb) = (true, Database::Own);
     let many = StackOptions { gateways: 2, matchers: 2, chat_stores: 2, ..options() };
-    Stack::start(StackOptions { secured, mongodb, ..many }).await.expect("a stack")
+    Stack::start(StackOptions { secured, mongodb, sink: sink(lines), ..many }).await.expect("a stack")
 }
 
 async fn operator(stack: &Stack) -> Client {
@@ -26,8 +26,10 @@ async fn operator(stack: &Stack) -> Client {
 }
 
 /// What NATS or MongoDB refused to a service is in its log.
-fn nothing_was_refused(stack: &Stack) {
-    let logs = stack.recent_logs().to_lowercase();
+async fn nothing_was_refused(stack: Stack, lines: &Lines) {
+    stack.stop().await.expect("a clean stop");
+    let logs = lines.lock().expect("free").join("\n").to_lowercase();
+    assert!(!logs.is_empty(), "nothing was heard");
     for refusal in ["violation", "not authorized", "unauthorized", "requires authentication"] {
         assert!(!logs.contains(refusal), "{logs}");
     }
@@ -43,7 +45,8 @@ async fn all_goes_on(first: &str, second: &str) -> (Talker, Talker) {
 
 #[tokio::test]
 async fn a_secured_stack_does_all_its_work_and_survives_the_death_of_each_service() {
-    let stack = secured_stack().await;
+    let lines = Lines::default();
+    let stack = secured_stack(&lines).await;
     let [first, second] = stack.gateway_urls() else { panic!("two gateways") };
     whole_conversation(&stack).await;
 
@@ -64,13 +67,13 @@ async fn a_secured_stack_does_all_its_work_and_survives_the_death_of_each_servic
     listen.socket.wait_for("user_disconnected").await.expect("the lease of the gateway has lapsed");
     let back = vent.person.resume(second, 1).await.expect("back on the other gateway");
     assert_eq!(back.wait_for("resumed").await.expect("a snapshot")["state"], "room");
-    nothing_was_refused(&stack);
-    stack.stop().await.expect("a clean stop");
+    nothing_was_refused(stack, &lines).await;
 }
 
 #[tokio::test]
 async fn an_operator_of_a_secured_stack_sees_what_goes_on() {
-    let stack = secured_stack().await;
+    let lines = Lines::default();
+    let stack = secured_stack(&lines).await;
     let [first, second] = stack.gateway_urls() else { panic!("two gateways") };
     let client = operator(&stack).await;
     let mut matches = client.subscribe("talk.match.made.*").await.expect("listening");
@@ -96,7 +99,7 @@ async fn an_operator_of_a_secured_stack_sees_what_goes_on() {
     let mut stream = bus.js.get_stream(streams::MESSAGES).await.expect("the stream");
     assert!(stream.info().await.expect("its state").state.consumer_count > 0);
     assert!(stream.get_consumer::<async_nats::jetstream::consumer::pull::Config>("chat-store-0").await.is_ok());
-    nothing_was_refused(&stack);
+    nothing_was_refused(stack, &lines).await;
 }
 
 #[tokio::test]

@@ -1,14 +1,27 @@
 //! What the end-to-end tests share: a stack, two people who talk, and a look into everything that
 //! could still hold something of them.
 
-use local::{Stack, StackOptions};
+use local::{Sink, Stack, StackOptions};
 use person::{Person, Socket};
 use serde_json::{Value, json};
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// A stack of its own for a test.
 pub(crate) fn options() -> StackOptions {
     StackOptions::new(env!("CARGO_BIN_EXE_local"))
+}
+
+/// All that services say; a stack itself keeps only the last lines.
+pub(crate) type Lines = Arc<Mutex<Vec<String>>>;
+
+/// Writes down every line.
+pub(crate) fn sink(lines: &Lines) -> Option<Sink> {
+    let lines = lines.clone();
+    Some(Arc::new(move |_: &str, line: &str| lines.lock().expect("free").push(line.to_owned())))
 }
 
 /// Two gateways, three chat-stores.
@@ -91,7 +104,7 @@ pub(crate) async fn kept(stack: &Stack) -> Vec<String> {
     kept
 }
 
-/// Waits until a look finds what it looks for.
+/// Waits until a look finds what it looks for, before the limit.
 pub(crate) async fn eventually<T: std::fmt::Debug, F: Future<Output = T>>(
     limit: Duration,
     look: impl Fn() -> F,
@@ -100,10 +113,11 @@ pub(crate) async fn eventually<T: std::fmt::Debug, F: Future<Output = T>>(
     let started = tokio::time::Instant::now();
     loop {
         let found = look().await;
+        // A look may take long: what it finds too late is not good.
+        assert!(started.elapsed() < limit, "still {found:?} after {limit:?}");
         if good(&found) {
             return found;
         }
-        assert!(started.elapsed() < limit, "still {found:?} after {limit:?}");
         // Nothing signals that nothing is left.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
