@@ -76,7 +76,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     while let Some(ended) = tasks.join_next().await {
         ended.context("a part of the chat-store stopped")?;
     }
-    bus.client.flush().await.context("sending the last answers")
+    bus.flush().await;
+    Ok(())
 }
 
 async fn start(

@@ -113,7 +113,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     }
     lease.await?;
     reads.await?;
-    app.bus.client.drain().await.context("draining NATS")
+    app.bus.flush().await;
+    Ok(())
 }
 
 /// From now on only REST is served; people go one after the other. The lease is held until all have gone.

@@ -97,7 +97,8 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
         reads.serve(&matcher, &shutdown),
         matcher.wake.listen(&shutdown),
     )?;
-    matcher.bus.client.drain().await.context("draining NATS")
+    matcher.bus.flush().await;
+    Ok(())
 }
 
 async fn connect(config: &Config, id: &ProcessId) -> anyhow::Result<(Bus, Store)> {

@@ -1,17 +1,20 @@
-//! Publishing, decoding, replying, dead letters.
+//! The connection to the bus: publishing commands, telling, reporting, asking. What comes back is in
+//! `delivery`; both together are what services know as the bus.
+
+pub use crate::delivery::{Delivery, REASON, Undecodable, bury, decode_payload};
 
 use crate::{
-    commands::{Command, Reply, VERSION},
+    commands::{Command, VERSION},
     context,
     events::Live,
     ids::{CommandId, RoomId, UserId},
-    numbers,
     operators::{Happened, RoomEvent},
     subjects,
 };
 use async_nats::{
     Client, Request, Subject,
-    jetstream::{self, AckKind, context::PublishAckFuture},
+    client::PublishErrorKind,
+    jetstream::{self, context::PublishAckFuture},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -24,8 +27,6 @@ pub const REPLY_TO: &str = "Talk-Reply-To";
 const WHO_AM_I: &str = "$SYS.REQ.USER.INFO";
 /// How long it may take.
 const ANSWERS: Duration = Duration::from_secs(1);
-/// The header that says why a dead letter is dead.
-pub const REASON: &str = "Talk-Reason";
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -54,26 +55,12 @@ pub enum BusError {
     },
 }
 
-/// Why a payload is not a command.
-#[derive(Debug, thiserror::Error)]
-pub enum Undecodable {
-    /// Not the JSON that it should be.
-    #[error("not a known command: line {}, column {}", .0.line(), .0.column())]
-    Json(serde_json::Error),
-    /// From another time.
-    #[error("payload version {0}, this program speaks {VERSION}")]
-    Version(u8),
-    /// Not from JetStream.
-    #[error("no JetStream delivery")]
-    NotJetStream,
-}
-
 #[derive(Serialize, Deserialize)]
-struct Envelope<T> {
+pub(crate) struct Envelope<T> {
     v: u8,
-    at_ms: i64,
+    pub(crate) at_ms: i64,
     #[serde(flatten)]
-    body: T,
+    pub(crate) body: T,
 }
 
 /// A connection to the bus. Cheap to clone.
@@ -125,9 +112,22 @@ impl Bus {
     /// Tells one user something, now or never.
     ///
     /// # Errors
-    /// When it could not be sent.
+    /// When NATS is away. Anything else, for instance an event that is longer than NATS takes, is logged and left:
+    /// it would fail again for ever, and nothing after it would be done.
     pub async fn tell(&self, room: Option<RoomId>, user: UserId, live: &Live) -> Result<(), BusError> {
-        self.publish(subjects::live(live, room, user), live).await
+        self.say(subjects::live(live, room, user), live).await
+    }
+
+    /// Publishes what may fail again and again by its own fault, and leaves it then.
+    pub(crate) async fn say<T: Serialize + Sync>(&self, subject: Subject, payload: &T) -> Result<(), BusError> {
+        match self.publish(subject, payload).await {
+            Err(BusError::Away) => Err(BusError::Away),
+            Err(error) => {
+                tracing::warn!("nobody hears of it: {error}");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Tells operators what happened in a room. Nothing depends on it: what cannot be told is not.
@@ -151,7 +151,10 @@ impl Bus {
             Some(headers) => self.client.publish_with_headers(subject.clone(), headers, json(payload)).await,
             None => self.client.publish(subject.clone(), json(payload)).await,
         };
-        sent.map_err(|error| BusError::Publish { subject, source: error.into() })
+        sent.map_err(|error| match error.kind() {
+            PublishErrorKind::Send => BusError::Away,
+            _ => BusError::Publish { subject, source: error.into() },
+        })
     }
 
     /// Asks a service and waits for its answer, 5 s at most.
@@ -181,6 +184,15 @@ impl Bus {
         self.connected() && asked.await.is_ok()
     }
 
+    /// Sends what is still on its way out, before the process ends: the last answers. What NATS does not take
+    /// within a second is given up; whoever waits for it asks again.
+    pub async fn flush(&self) {
+        let sent = tokio::time::timeout(ANSWERS, self.client.flush());
+        if !(self.connected() && matches!(sent.await, Ok(Ok(())))) {
+            tracing::warn!("NATS is away: the last answers may not have been sent");
+        }
+    }
+
     /// True while the connection to NATS is up.
     #[must_use]
     pub fn connected(&self) -> bool {
@@ -204,104 +216,4 @@ pub fn now_ms() -> i64 {
 #[expect(clippy::expect_used, reason = "our own types have string keys and no fallible serializer")]
 fn json<T: Serialize>(payload: &T) -> Bytes {
     serde_json::to_vec(payload).expect("our own types are JSON").into()
-}
-
-/// A command as it was delivered, with what is needed to answer and acknowledge it.
-pub struct Delivery<C> {
-    /// What is asked for.
-    pub command: C,
-    /// When it was published, in milliseconds since 1970, by the publisher's clock.
-    pub at_ms: i64,
-    /// Its place in the stream.
-    pub sequence: u64,
-    /// The raw message: how often it was delivered, its headers, its acknowledgement.
-    pub raw: jetstream::Message,
-}
-
-impl<C: Command> Delivery<C> {
-    /// Decodes a message.
-    ///
-    /// # Errors
-    /// When it is no command; the message comes back with the reason, for the dead letters.
-    #[expect(clippy::result_large_err, reason = "the message has to come back")]
-    pub fn decode(raw: jetstream::Message) -> Result<Self, (jetstream::Message, Undecodable)> {
-        match decode(&raw) {
-            Ok((command, at_ms, sequence)) => Ok(Self { command, at_ms, sequence, raw }),
-            Err(reason) => Err((raw, reason)),
-        }
-    }
-
-    /// How long ago it came into the stream, by the server's clock: those of gateways may be off.
-    #[must_use]
-    pub fn age(&self) -> Duration {
-        let published = self.raw.info().map_or(self.at_ms, |info| {
-            i64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(self.at_ms)
-        });
-        Duration::from_millis(u64::try_from(now_ms() - published).unwrap_or(0))
-    }
-
-    /// Which delivery of this command it is: 1 for the first.
-    #[must_use]
-    pub fn attempt(&self) -> i64 {
-        self.raw.info().map_or(1, |info| info.delivered)
-    }
-
-    /// Answers whoever asked, if anybody waits. An answer goes to where answers go: a gateway cannot have the matcher
-    /// publish in its stead.
-    ///
-    /// # Errors
-    /// When it could not be sent.
-    pub async fn reply<T: Serialize + Sync>(&self, bus: &Bus, reply: &Reply<T>) -> Result<(), BusError> {
-        let to = self.raw.headers.as_ref().and_then(|headers| headers.get(REPLY_TO));
-        match to.filter(|to| subjects::is_reply(to.as_str())) {
-            Some(to) => bus.publish(to.as_str().into(), reply).await,
-            None => Ok(()),
-        }
-    }
-}
-
-fn decode<C: DeserializeOwned>(raw: &jetstream::Message) -> Result<(C, i64, u64), Undecodable> {
-    let (body, at_ms) = decode_payload(&raw.payload)?;
-    let sequence = raw.info().map_err(|_| Undecodable::NotJetStream)?.stream_sequence;
-    Ok((body, at_ms, sequence))
-}
-
-/// A command and when it was published, from the bytes alone.
-///
-/// # Errors
-/// When it is no command.
-pub fn decode_payload<C: DeserializeOwned>(payload: &[u8]) -> Result<(C, i64), Undecodable> {
-    #[derive(Deserialize)]
-    struct Version {
-        v: u8,
-    }
-    let Version { v } = serde_json::from_slice(payload).map_err(Undecodable::Json)?;
-    if v != VERSION {
-        return Err(Undecodable::Version(v));
-    }
-    let envelope: Envelope<C> = serde_json::from_slice(payload).map_err(Undecodable::Json)?;
-    Ok((envelope.body, envelope.at_ms))
-}
-
-/// Puts a message among the dead letters and takes it out of its stream. Logs it, once.
-///
-/// # Errors
-/// When the bus does not take it; then it stays where it is and is delivered again.
-pub async fn bury(bus: &Bus, message: &jetstream::Message, reason: &str) -> Result<(), BusError> {
-    let subject = subjects::dead_letter(&message.subject);
-    let fail = |source| BusError::Publish { subject: subject.clone(), source };
-    // Without the answer's address, whose client is long gone, and without the id, so that a
-    // replay is not taken for a duplicate.
-    let mut headers = context::headers().unwrap_or_default();
-    headers.insert(REASON, reason);
-    bus.js
-        .publish_with_headers(subject.clone(), headers, message.payload.clone())
-        .await
-        .map_err(|e| fail(e.into()))?
-        .await
-        .map_err(|e| fail(e.into()))?;
-    message.ack_with(AckKind::Term).await.map_err(fail)?;
-    metrics::counter!(numbers::DEAD_LETTERS).increment(1);
-    tracing::error!(bus.subject = %message.subject, reason, "a command went to the dead letters");
-    Ok(())
 }

@@ -31,6 +31,7 @@ pub mod bus;
 pub mod commands;
 pub mod connection;
 pub mod context;
+mod delivery;
 pub mod events;
 pub mod health;
 pub mod ids;

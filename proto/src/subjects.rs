@@ -135,10 +135,12 @@ pub fn reply(gateway: &GatewayId, command: CommandId) -> Subject {
     format!("talk.reply.{gateway}.{command}").into()
 }
 
-/// Whether answers to commands go there: whoever answers may write elsewhere too, and whoever asks may not.
+/// Whether answers to commands go there, as [`reply`] writes it: whoever answers may write elsewhere too, and whoever
+/// asks may not.
 #[must_use]
 pub fn is_reply(subject: &str) -> bool {
-    subject.starts_with("talk.reply.")
+    let parts = subject.strip_prefix("talk.reply.").and_then(|parts| parts.split_once('.'));
+    parts.is_some_and(|(gateway, command)| gateway.parse::<GatewayId>().is_ok() && command.parse::<CommandId>().is_ok())
 }
 
 /// All answers for a gateway.
@@ -192,9 +194,26 @@ mod tests {
         assert_eq!(last_id(&live(&event, None, user)), Some(user));
         assert_eq!(last_id(&read_user(user)), Some(user));
         assert_eq!(last_id(&read_history(room)), Some(room));
-        assert!(is_reply(&reply(&"g".parse().expect("an id"), CommandId::new())));
         let sent = format!("talk.message.sent.0.{room}");
         assert_eq!(before_death(&dead_letter(&sent)), Some(sent.into()));
+    }
+
+    #[test]
+    fn an_answer_goes_only_to_a_gateway_for_a_command() {
+        let (gateway, command) = ("gateway-1".parse().expect("an id"), CommandId::new());
+        assert!(is_reply(&reply(&gateway, command)));
+        for bad in [
+            "talk.reply.a b".to_owned(),
+            "talk.reply.gateway-1".to_owned(),
+            format!("talk.reply.{command}"),
+            format!("talk.reply.gateway 1.{command}"),
+            format!("talk.reply.*.{command}"),
+            format!("talk.reply.gateway-1.{command}.more"),
+            format!("talk.reply..{command}"),
+            format!("talk.live.gateway-1.{command}"),
+        ] {
+            assert!(!is_reply(&bad), "{bad}");
+        }
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! Bad commands, and a MongoDB that is away.
 
 use crate::world::{World, dense, message, nonces, ok};
+use async_nats::{HeaderMap, Subject};
 use futures_util::future::join_all;
 use mongodb::bson::doc;
-use proto::{Message, Refusal, Reply, RoomCommand, streams, subjects};
+use proto::{
+    Message, Refusal, Reply, RoomCommand,
+    bus::{REPLY_TO, encode},
+    streams, subjects,
+};
 use servers::{Mongo, MongoOptions};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,4 +98,52 @@ async fn commands_are_applied_in_order_after_nats_was_killed() {
         world.say(room, author, round).await;
     }
     assert_eq!(nonces(&world.stored(room).await), ["0", "1", "2"]);
+}
+
+/// Publishes what another program could, with headers of its own.
+async fn publish(world: &World, subject: Subject, headers: HeaderMap, payload: &[u8]) {
+    let sent = world.bus.js.publish_with_headers(subject, headers, payload.to_vec().into()).await.expect("sent");
+    sent.await.expect("in the stream");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_answer_can_go_nowhere_is_applied_and_the_rest_goes_on() {
+    let world = World::new().await;
+    let _replica = world.start(&[]);
+    let room = world.room().await;
+    let author = room.members[0];
+    for (nonce, to) in [("1", "talk.reply.a b"), ("2", "talk.reply."), ("3", "talk.reply.>"), ("4", "talk.reply.a..b")]
+    {
+        let command = message(room, author, nonce);
+        let mut headers = HeaderMap::new();
+        headers.insert(REPLY_TO, to);
+        publish(&world, subjects::room_command(&command), headers, &encode(&command)).await;
+    }
+    world.say(room, author, "5").await;
+    assert_eq!(nonces(&world.stored(room).await), ["1", "2", "3", "4", "5"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_as_long_as_nats_takes_do_not_stop_a_partition() {
+    let world = World::new().await;
+    let _replica = world.start(&[]);
+    let room = world.room().await;
+    let longest = world.bus.client.max_payload();
+    // What is told of it is longer than it.
+    let with = |length| RoomCommand::MessageSent {
+        room: room.id,
+        author: room.members[0],
+        nonce: "long".to_owned(),
+        content: "x".repeat(length),
+    };
+    let command = with(longest - encode(&with(0)).len());
+    let subject = subjects::room_command(&command);
+    publish(&world, subject.clone(), HeaderMap::new(), &encode(&command)).await;
+    publish(&world, subject.clone(), HeaderMap::new(), &vec![b'x'; longest]).await;
+
+    world.say(room, room.members[0], "after").await;
+
+    assert_eq!(nonces(&world.stored(room).await), ["long", "after"]);
+    let dead = world.held(streams::DEAD).await;
+    assert_eq!(dead.get(subjects::dead_letter(&subject).as_str()), Some(&1));
 }
