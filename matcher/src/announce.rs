@@ -1,7 +1,7 @@
 //! Tells the two of a room that they were matched. A room is made with the duty to be announced
 //! (an outbox): it is marked once that is done, and `sweep` repeats what a crash cut off.
 
-use crate::{Matcher, claims::Claimed, config::ms, rooms::Room};
+use crate::{Matcher, claims::Claimed, config::ms, rooms::Room, sweep::each};
 use proto::{
     Live, UserId,
     bus::{BusError, now_ms},
@@ -57,9 +57,8 @@ impl Matcher {
     /// announced, and members who have not joined.
     pub(crate) async fn announce_again(&self) -> anyhow::Result<()> {
         let now = now_ms();
-        for room in self.rooms.never_announced(now - ABANDONED_MS).await? {
-            self.resolve(room).await?;
-        }
+        let abandoned = self.rooms.never_announced(now - ABANDONED_MS).await?;
+        let resolved = each(abandoned, |room| self.resolve(room)).await;
         let entered_until = now - ms(self.config.join_timeout);
         let rooms = self.rooms.not_entered(entered_until, now - ms(self.config.match_interval)).await?;
         for room in &rooms {
@@ -68,7 +67,7 @@ impl Matcher {
         if !rooms.is_empty() {
             self.rooms.mark_announced(&rooms, now).await?;
         }
-        Ok(())
+        resolved
     }
 
     /// What a crash has left: announced if both are bound to it, else dissolved.

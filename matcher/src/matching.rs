@@ -5,6 +5,7 @@ use crate::{
     claims::Outcome,
     numbers,
     pairing::{Pair, Plan, Waiting, plan},
+    sweep::each,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use proto::{Live, Queue, bus::now_ms, events::QueueStatus, subjects};
@@ -33,15 +34,15 @@ impl Matcher {
 
     async fn pair_up(&self, pairs: Vec<Pair>, now: i64) -> anyhow::Result<()> {
         let Outcome { bound: claimed, broken } = self.claims.claim(pairs).await?;
-        for room in &broken {
-            self.dissolve(room).await?;
-        }
         metrics::counter!(numbers::MATCHES).increment(claimed.len() as u64);
         for waiting in claimed.iter().flat_map(|claimed| &claimed.pair) {
             metrics::histogram!(numbers::MATCH_WAIT_SECONDS).record(seconds(waiting.waited_ms(now)));
             metrics::counter!(numbers::FALLBACKS).increment(waiting.moved_from.is_some().into());
         }
-        self.announce(claimed).await
+        // Whoever has a room hears of it first, and also when the others cannot be put back.
+        let announced = self.announce(claimed).await;
+        let dissolved = each(broken, |room| async move { self.dissolve(&room).await.map(drop) }).await;
+        announced.and(dissolved)
     }
 
     async fn move_to_talk(&self, waiting: &Waiting) -> anyhow::Result<()> {

@@ -165,9 +165,10 @@ impl Rooms {
         Ok(before.map(|room| room.joined_by(user)))
     }
 
-    /// Closes the room if it is open and has begun or not as `room` says; false if not.
+    /// Closes the room if it is open and its members have entered or not as `room` says; false if not.
     pub(crate) async fn close(&self, room: &Room, closing: &Closing) -> Result<bool> {
-        let as_read = doc! { "_id": room.id.to_string(), "open": true, "begun": room.begun };
+        let members = mongodb::bson::serialize_to_bson(&room.members)?;
+        let as_read = doc! { "_id": room.id.to_string(), "open": true, "begun": room.begun, "members": members };
         let closing = mongodb::bson::serialize_to_document(closing)?;
         let update = doc! { "$set": { "open": false, "closing": closing } };
         Ok(self.rooms.update_one(as_read, update).await?.matched_count == 1)
@@ -217,6 +218,12 @@ impl Rooms {
     /// Rooms that the backstop is about to remove.
     pub(crate) async fn expired(&self) -> Result<Vec<Room>> {
         self.all(doc! { "expires_at": { "$lte": DateTime::now() } }).await
+    }
+
+    /// Open rooms that the backstop would remove once half of their time to live has passed again.
+    pub(crate) async fn near_backstop(&self) -> Result<Vec<Room>> {
+        let soon = DateTime::from_system_time(SystemTime::now() + self.ttl / 2);
+        self.all(doc! { "open": true, "expires_at": { "$lt": soon } }).await
     }
 
     /// Puts the backstop off.

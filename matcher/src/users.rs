@@ -1,7 +1,7 @@
 //! The collection `users`: read and written here and, for pairs, in `claims`. Every write of a
 //! single user is made on the revision that was read, or is made anew.
 
-use crate::user::{Changed, State, User};
+use crate::user::{Changed, User};
 use futures_util::TryStreamExt as _;
 use mongodb::{
     Collection, Database, IndexModel,
@@ -9,9 +9,9 @@ use mongodb::{
     error::{Error, ErrorKind, Result, WriteFailure},
     options::IndexOptions,
 };
-use proto::{Queue, RoomId, UserId};
+use proto::{Queue, UserId};
 use serde::Deserialize;
-use std::{convert::Infallible, time::Duration};
+use std::{collections::HashSet, convert::Infallible, time::Duration};
 
 /// MongoDB's code for a key that is there already.
 pub(crate) const DUPLICATE_KEY: i32 = 11000;
@@ -168,17 +168,19 @@ impl Users {
         Ok(self.users.delete_many(expired).await?.deleted_count)
     }
 
-    /// Puts the backstop off for those who are connected and near it, and says in which rooms
-    /// they are.
-    pub(crate) async fn put_off_backstop(&self) -> Result<Vec<RoomId>> {
+    /// Puts the backstop off for those who are connected and near it.
+    pub(crate) async fn put_off_backstop(&self) -> Result<()> {
         let soon = DateTime::from_system_time(std::time::SystemTime::now() + self.ttl / 2);
-        let near = self.all(doc! { "expires_at": { "$lt": soon }, "connected": true }).await?;
-        let ids: Vec<Bson> = near.iter().map(|user| user.id.to_string().into()).collect();
-        if !ids.is_empty() {
-            let later = doc! { "$set": { "expires_at": self.expiry() } };
-            self.users.update_many(doc! { "_id": { "$in": ids }, "connected": true }, later).await?;
-        }
-        Ok(near.into_iter().filter(|user| user.state == State::Paired).filter_map(|user| user.room).collect())
+        let later = doc! { "$set": { "expires_at": self.expiry() } };
+        self.users.update_many(doc! { "expires_at": { "$lt": soon }, "connected": true }, later).await?;
+        Ok(())
+    }
+
+    /// Who of these is connected.
+    pub(crate) async fn connected_of(&self, users: impl Iterator<Item = UserId>) -> Result<HashSet<UserId>> {
+        let ids: Vec<Bson> = users.map(|user| user.to_string().into()).collect();
+        let found = self.all(doc! { "_id": { "$in": ids }, "connected": true }).await?;
+        Ok(found.into_iter().map(|user| user.id).collect())
     }
 
     async fn all(&self, filter: Document) -> Result<Vec<User>> {

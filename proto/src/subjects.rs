@@ -41,6 +41,9 @@ pub fn partition(room: RoomId) -> u32 {
     u32::try_from(room.as_u128() % u128::from(PARTITIONS)).unwrap_or(0)
 }
 
+/// The commands that say that somebody has a connection.
+pub const CONNECTS: &str = "talk.user.connected.*";
+
 /// Where a user's command goes.
 #[must_use]
 pub fn user_command(command: &UserCommand) -> Subject {

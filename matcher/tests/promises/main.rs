@@ -8,4 +8,5 @@ mod matching;
 mod outages;
 mod person;
 mod replicas;
+mod returning;
 mod world;
