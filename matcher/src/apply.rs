@@ -94,8 +94,9 @@ impl Matcher {
             Err(refusal) => return Ok(Err(refusal)),
         };
         let (before, after) = (step.before, step.after);
-        // A gateway that reasserts a connection has no older one to silence.
-        if before.connected && before.epoch < after.epoch && reassert.is_none() {
+        // A gateway that reasserts a connection has no older one to silence. Also again, when this command is repeated
+        // after a crash: an epoch silences only older ones.
+        if before.connected && reassert.is_none() {
             self.bus.tell(after.room, user, &Live::Replaced { epoch: after.epoch }).await?;
         }
         if after.state == State::Waiting {

@@ -1,8 +1,8 @@
 //! The loop over commands, and the only place that acknowledges them. One user's commands are
 //! applied one after the other, those of different users beside each other.
 
-use crate::{Matcher, numbers, store::is_away, user::Stamp};
-use anyhow::Context as _;
+use crate::{Matcher, failures::Failures, numbers, store::is_away, user::Stamp};
+use anyhow::{Context as _, anyhow};
 use async_nats::jetstream::{AckKind, Message, context::PublishError};
 use futures_util::{FutureExt as _, StreamExt as _, future::join_all};
 use proto::{
@@ -10,8 +10,12 @@ use proto::{
     bus::{BusError, Delivery, bury, now_ms},
     context, streams, subjects,
 };
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::mpsc, task::JoinHandle};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{error::Elapsed, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -21,12 +25,21 @@ const LANES: usize = 64;
 const LANE_DEPTH: usize = 4;
 /// How many commands are asked for at once.
 const BATCH: usize = 64;
+/// How long a command may take. Shorter than [`streams::ACK_WAIT`], so that one that hangs is handed back before it is
+/// delivered again, and its lane goes on.
+const APPLYING: Duration = Duration::from_millis(4500);
 
 /// Applies commands until `shutdown`, then finishes those that it has taken.
+///
+/// # Errors
+/// When a worker is gone: the commands of its users would be left lying for ever.
 pub(crate) async fn consume(matcher: &Arc<Matcher>, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let lanes = Lanes::open(matcher);
     while !shutdown.is_cancelled() {
         if let Err(error) = pull(matcher, &lanes, shutdown).await {
+            if lanes.broken() {
+                break;
+            }
             tracing::warn!("commands do not arrive; trying again: {error:#}");
             shutdown.run_until_cancelled(tokio::time::sleep(Duration::from_millis(250))).await;
         }
@@ -61,9 +74,10 @@ struct Lanes {
 
 impl Lanes {
     fn open(matcher: &Arc<Matcher>) -> Self {
+        let failures = Arc::<Failures>::default();
         let worker = |_| {
             let (lane, messages) = mpsc::channel(LANE_DEPTH);
-            (lane, tokio::spawn(work(matcher.clone(), messages)))
+            (lane, tokio::spawn(work(matcher.clone(), failures.clone(), messages)))
         };
         let (lanes, workers) = (0..LANES).map(worker).unzip();
         Self { lanes, workers }
@@ -75,6 +89,11 @@ impl Lanes {
         self.lanes[lane].send(message).await.context("a worker is gone")
     }
 
+    /// A worker is gone, although nobody has told it to stop.
+    fn broken(&self) -> bool {
+        self.lanes.iter().any(mpsc::Sender::is_closed)
+    }
+
     async fn close(self) -> anyhow::Result<()> {
         drop(self.lanes);
         for worker in join_all(self.workers).await {
@@ -84,7 +103,7 @@ impl Lanes {
     }
 }
 
-async fn work(matcher: Arc<Matcher>, mut messages: mpsc::Receiver<Message>) {
+async fn work(matcher: Arc<Matcher>, failures: Arc<Failures>, mut messages: mpsc::Receiver<Message>) {
     while let Some(message) = messages.recv().await {
         let span = tracing::info_span!(
             "command",
@@ -93,7 +112,7 @@ async fn work(matcher: Arc<Matcher>, mut messages: mpsc::Receiver<Message>) {
         );
         context::follow(&span, message.headers.as_ref());
         async {
-            if let Err(error) = handle(&matcher, message).await {
+            if let Err(error) = handle(&matcher, &failures, message).await {
                 tracing::warn!("a command will be delivered again: {error}");
             }
         }
@@ -102,7 +121,7 @@ async fn work(matcher: Arc<Matcher>, mut messages: mpsc::Receiver<Message>) {
     }
 }
 
-async fn handle(matcher: &Matcher, message: Message) -> Result<(), BusError> {
+async fn handle(matcher: &Matcher, failures: &Failures, message: Message) -> Result<(), BusError> {
     let delivery = match Delivery::<UserCommand>::decode(message) {
         Ok(delivery) => delivery,
         Err((message, reason)) => {
@@ -112,13 +131,14 @@ async fn handle(matcher: &Matcher, message: Message) -> Result<(), BusError> {
     };
     let kind = delivery.command.name();
     metrics::counter!(proto::numbers::REDELIVERIES).increment(u64::from(delivery.attempt() > 1));
-    match matcher.apply(&delivery.command, stamp(&delivery)).await {
+    match apply(matcher, &delivery).await {
         Ok(reply) => {
+            failures.forget(delivery.sequence);
             count(kind, if matches!(reply, Reply::Ok(_)) { "applied" } else { "refused" });
             delivery.reply(&matcher.bus, &reply).await?;
             acknowledge(&delivery, AckKind::Ack).await
         }
-        Err(error) if delivery.attempt() < streams::MAX_DELIVERIES || away(&error) => {
+        Err(error) if away(&error) || failures.note(delivery.sequence) < streams::MAX_DELIVERIES => {
             count(kind, "failed");
             tracing::warn!(attempt = delivery.attempt(), "a command failed and will be tried again: {error:#}");
             acknowledge(&delivery, AckKind::Nak(Some(backoff(delivery.attempt())))).await
@@ -126,9 +146,17 @@ async fn handle(matcher: &Matcher, message: Message) -> Result<(), BusError> {
         Err(error) => {
             count(kind, "buried");
             delivery.reply(&matcher.bus, &Reply::<UserView>::Refused(Refusal::Failed)).await?;
-            bury(&matcher.bus, &delivery.raw, &format!("{error:#}")).await
+            bury(&matcher.bus, &delivery.raw, &format!("{error:#}")).await?;
+            failures.forget(delivery.sequence);
+            Ok(())
         }
     }
+}
+
+/// A panic is a failure too: else one command would stop all matchers, one after the other.
+async fn apply(matcher: &Matcher, delivery: &Delivery<UserCommand>) -> anyhow::Result<Reply<UserView>> {
+    let applying = AssertUnwindSafe(matcher.apply(&delivery.command, stamp(delivery))).catch_unwind();
+    timeout(APPLYING, applying).await?.unwrap_or_else(|_panic| Err(anyhow!("applying it panicked")))
 }
 
 async fn acknowledge(delivery: &Delivery<UserCommand>, kind: AckKind) -> Result<(), BusError> {
@@ -150,7 +178,7 @@ fn stamp(delivery: &Delivery<UserCommand>) -> Stamp {
 /// lost to it.
 fn away(error: &anyhow::Error) -> bool {
     let mongodb = error.chain().any(|cause| cause.downcast_ref().is_some_and(is_away));
-    mongodb || error.chain().any(|cause| cause.is::<BusError>() || cause.is::<PublishError>())
+    mongodb || error.chain().any(|cause| cause.is::<BusError>() || cause.is::<PublishError>() || cause.is::<Elapsed>())
 }
 
 /// 100 ms, 200 ms, … 1.6 s: most who wait for an answer give up after 5 s.

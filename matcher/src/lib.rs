@@ -34,6 +34,7 @@ mod config;
 mod connection;
 mod counting;
 mod ending;
+mod failures;
 mod gateways;
 mod matching;
 mod numbers;

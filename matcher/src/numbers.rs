@@ -2,7 +2,7 @@
 //! others have them at zero, so that a sum over all replicas is right.
 
 use crate::user::State;
-use proto::{Queue, UserCommand, numbers};
+use proto::{Queue, UserCommand, numbers, streams, subjects};
 
 pub(crate) const TICKING: &str = "talk_ticking";
 pub(crate) const TICK_SECONDS: &str = "talk_tick_seconds";
@@ -69,4 +69,9 @@ pub(crate) fn count_nobody() {
     }
     metrics::gauge!(ROOMS_OPEN).set(0.0);
     metrics::gauge!(DEAD_LETTERS).set(0.0);
+    let partitions = (0..subjects::PARTITIONS).map(streams::partition_consumer_name);
+    for consumer in partitions.chain([streams::MATCHER.to_owned()]) {
+        metrics::gauge!(CONSUMER_UNACKNOWLEDGED, "consumer" => consumer.clone()).set(0.0);
+        metrics::gauge!(CONSUMER_PENDING, "consumer" => consumer).set(0.0);
+    }
 }

@@ -13,11 +13,15 @@ use proto::{
     subjects,
 };
 use serde_json::json;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 /// How many questions are answered beside each other.
 const IN_FLIGHT: usize = 64;
+
+/// How long an answer may take: whoever asked waits no longer.
+const ANSWERING: Duration = Duration::from_secs(5);
 
 /// The questions to this replica.
 pub(crate) struct Reads {
@@ -63,9 +67,13 @@ async fn answer_all(matcher: &Matcher, questions: Endpoint, in_flight: usize, sh
 
 async fn answer(matcher: &Matcher, question: Request) {
     match question.message.subject.as_str() {
-        subjects::READ_WAITING => micro::answer(&question, who_waits(matcher).await).await,
-        _ => micro::answer(&question, stands(matcher, &question).await).await,
+        subjects::READ_WAITING => micro::answer(&question, in_time(who_waits(matcher)).await).await,
+        _ => micro::answer(&question, in_time(stands(matcher, &question)).await).await,
     }
+}
+
+async fn in_time<T>(answer: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::time::timeout(ANSWERING, answer).await?
 }
 
 async fn stands(matcher: &Matcher, question: &Request) -> anyhow::Result<Reply<UserView>> {

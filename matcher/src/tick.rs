@@ -10,6 +10,10 @@ use tokio_util::sync::CancellationToken;
 /// After a tick, wake-ups are gathered for so long, or as long as the tick took.
 const GATHER: Duration = Duration::from_millis(10);
 
+/// How long a tick or a count may take: far longer than with 20,000 people who wait, 0.5 s. One that hangs is given up,
+/// so that its connection to MongoDB is, too.
+const DEADLINE: Duration = Duration::from_secs(10);
+
 /// Ticks while this process holds the lease, until `shutdown`; then gives it back.
 pub(crate) async fn run(matcher: &Matcher, shutdown: &CancellationToken) -> anyhow::Result<()> {
     let lease = Lease::new(&matcher.bus, lease::TICK, &matcher.id.to_string(), matcher.config.tick_lease).await?;
@@ -26,16 +30,21 @@ pub(crate) async fn run(matcher: &Matcher, shutdown: &CancellationToken) -> anyh
 async fn hold(mut lease: Lease, matcher: &Matcher, ticking: watch::Sender<bool>, shutdown: &CancellationToken) {
     let mut renewal = tokio::time::interval(matcher.config.tick_lease / 3);
     renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut had = false;
     while shutdown.run_until_cancelled(renewal.tick()).await.is_some() {
-        let held = lease.hold().await.unwrap_or_else(|error| {
-            tracing::warn!("whether this matcher ticks is unknown: {error:#}");
-            Held::ByAnother
-        });
-        let before = *ticking.borrow();
-        if before && held == Held::ByAnother {
+        let held = match lease.hold().await {
+            Ok(held) => held != Held::ByAnother,
+            // Not lost yet: that shows when NATS answers.
+            Err(error) => {
+                tracing::warn!("whether this matcher ticks is unknown: {error:#}");
+                set_ticking(matcher, &ticking, false);
+                continue;
+            }
+        };
+        if std::mem::replace(&mut had, held) && !held {
             metrics::counter!(proto::numbers::LEASE_LOSSES).increment(1);
         }
-        set_ticking(matcher, &ticking, held != Held::ByAnother);
+        set_ticking(matcher, &ticking, held);
     }
     set_ticking(matcher, &ticking, false);
     if let Err(error) = lease.give_back().await {
@@ -60,7 +69,8 @@ async fn match_people(matcher: &Matcher, mut ticking: watch::Receiver<bool>, shu
     let mut trouble = Trouble::default();
     while held(&mut ticking, shutdown).await {
         let started = Instant::now();
-        trouble.note("a tick", matcher.tick().await);
+        trouble.note("a tick", in_time(matcher.tick()).await);
+        count_nobody_unless(&ticking);
         let wait = async {
             tokio::time::sleep(started.elapsed().max(GATHER)).await;
             let _rung_or_due = tokio::time::timeout(matcher.config.match_interval, matcher.wake.rung()).await;
@@ -77,6 +87,9 @@ async fn sweep_up(matcher: &Matcher, mut ticking: watch::Receiver<bool>, shutdow
     while held(&mut ticking, shutdown).await {
         trouble.note("a sweep", matcher.sweep(&mut gateways).await);
         shutdown.run_until_cancelled(due.tick()).await;
+        if !*ticking.borrow() {
+            gateways.forget();
+        }
     }
 }
 
@@ -85,8 +98,20 @@ async fn count_people(matcher: &Matcher, mut ticking: watch::Receiver<bool>, shu
     let mut due = tokio::time::interval(counting::EVERY);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while held(&mut ticking, shutdown).await {
-        trouble.note("counting", matcher.count().await);
+        trouble.note("counting", in_time(matcher.count()).await);
+        count_nobody_unless(&ticking);
         shutdown.run_until_cancelled(due.tick()).await;
+    }
+}
+
+async fn in_time(step: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::time::timeout(DEADLINE, step).await?
+}
+
+/// The lease was lost while this was counted: nobody else sets it to zero any more.
+fn count_nobody_unless(ticking: &watch::Receiver<bool>) {
+    if !*ticking.borrow() {
+        numbers::count_nobody();
     }
 }
 
