@@ -9,7 +9,8 @@ const QUICK: &[&str] = &["--match-interval", "100ms"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_room_that_a_crash_kept_from_being_announced_is_announced_again() {
-    let (world, matcher) = World::with_matcher(QUICK).await;
+    // Nobody is reminded in between.
+    let (world, matcher) = World::with_matcher(&["--match-interval", "1h"]).await;
     let (mut vent, mut listen, room) = world.matched().await;
     matcher.stop().await;
     let as_after_the_crash = doc! { "$set": { "announced_at": Bson::Null } };
@@ -151,7 +152,8 @@ async fn an_answer_is_sent_to_where_answers_go_and_nowhere_else() {
     let command = UserCommand::Left { user };
     let sent = world.bus.command(proto::CommandId::new(), &command, Some(&forged)).await.expect("sent");
     sent.await.expect("stored in the stream");
-    world.ask(&UserCommand::Left { user: UserId::new() }).await;
+    // After the other, since it is of the same user.
+    world.ask(&UserCommand::Left { user }).await;
     loop {
         let heard = soon(matches.next()).await.expect("something");
         assert_ne!(heard.subject, forged);

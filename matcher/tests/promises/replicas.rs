@@ -1,7 +1,7 @@
 //! Several matchers at once.
 
-use crate::world::World;
-use futures_util::TryStreamExt as _;
+use crate::world::{World, soon};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use mongodb::bson::{Bson, Document, doc};
 use proto::{Queue, UserId};
 use servers::shared_mongo;
@@ -22,9 +22,23 @@ async fn commands_that_another_replica_applied_wake_the_one_that_ticks() {
     let (world, _first) = World::with_matcher(&["--match-interval", "1h"]).await;
     world.matched().await;
     let _second = world.start(&["--match-interval", "1h"]);
+    both_are_there(&world).await;
     // Any of them may fall to either replica.
     for _ in 0..20 {
         world.matched().await;
+    }
+}
+
+async fn both_are_there(world: &World) {
+    let inbox = world.bus.client.new_inbox();
+    let mut answers = world.bus.client.subscribe(inbox.clone()).await.expect("subscribed");
+    let mut replicas = BTreeSet::new();
+    while replicas.len() < 2 {
+        world.bus.client.publish_with_reply("$SRV.PING.matcher", inbox.clone(), "".into()).await.expect("asked");
+        // Asked again as soon as one has answered.
+        let answer = soon(answers.next()).await.expect("an answer");
+        let answer: serde_json::Value = serde_json::from_slice(&answer.payload).expect("JSON");
+        replicas.insert(answer["id"].to_string());
     }
 }
 
