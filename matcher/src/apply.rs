@@ -103,7 +103,7 @@ impl Matcher {
             self.wake.ring().await;
         }
         if after.partner_told {
-            self.tell_partner(&after, true).await?;
+            self.tell_partner(&after).await?;
             return Ok(Ok(self.users.change(user, User::partner_relieved).await?.after));
         }
         Ok(Ok(after))
@@ -125,7 +125,7 @@ impl Matcher {
         let (true, Some(room)) = (user.partner_told && !user.connected, user.room) else { return Ok(()) };
         while let Some(room) = self.rooms.open(room).await? {
             if room.begun {
-                return self.tell_partner(user, false).await;
+                return self.tell_partner(user).await;
             }
             if self.dissolve(&room).await? {
                 return Ok(());
@@ -134,12 +134,20 @@ impl Matcher {
         Ok(())
     }
 
-    async fn tell_partner(&self, user: &User, connected: bool) -> anyhow::Result<()> {
+    /// Tells it again if it has changed meanwhile: another matcher may have told the newer state before this one told
+    /// the older.
+    async fn tell_partner(&self, user: &User) -> anyhow::Result<()> {
         let Some(room) = user.room else { return Ok(()) };
-        if let Some(room) = self.rooms.open(room).await? {
+        let mut connected = user.seems_connected();
+        while let Some(room) = self.rooms.open(room).await? {
             let happened = if connected { Happened::Back { user: user.id } } else { Happened::Lost { user: user.id } };
             self.bus.report(room.id, happened).await;
             self.bus.tell(Some(room.id), room.partner_of(user.id), &Live::Partner { connected }).await?;
+            let now = self.users.get(user.id).await?;
+            if now.room != user.room || now.seems_connected() == connected {
+                break;
+            }
+            connected = now.seems_connected();
         }
         Ok(())
     }

@@ -91,6 +91,11 @@ impl User {
         due
     }
 
+    /// To their partner: a drained connection seems to be there, until its grace is over.
+    pub(crate) fn seems_connected(&self) -> bool {
+        self.connected || !self.partner_told
+    }
+
     /// The partner knows that they are back.
     pub(crate) fn partner_relieved(&mut self) -> Changed {
         let back = self.connected && self.partner_told;
