@@ -119,7 +119,7 @@ impl Claims {
             "writeConcern": { "w": "majority", "j": true },
         };
         let result = self.database.run_command(command).await?;
-        // The driver takes it for a success, although a new primary may not know of it. `announce` resolves these rooms.
+        // A success for the driver, although a new primary may not know of it. `announce` resolves these rooms.
         if let Some(error) = result.get("writeConcernError") {
             return Err(Error::custom(format!("not kept by a majority: {error}")));
         }

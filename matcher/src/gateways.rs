@@ -28,7 +28,8 @@ impl Gateways {
         Self { grace, missing: BTreeMap::new(), last_look: None, looking_since: None }
     }
 
-    /// A look failed, or another matcher looked in between: nobody knows who lives, so that everybody's grace begins anew.
+    /// A look failed, or another matcher looked in between: nobody knows who lives, so that everybody's grace begins
+    /// anew.
     pub(crate) fn forget(&mut self) {
         self.missing.clear();
         self.last_look = None;

@@ -17,7 +17,9 @@
 //!
 //! Any number of replicas apply commands; one of them ticks. Whatever a crash cuts off is done
 //! again: a command is delivered again and changes nothing twice, a room that was not announced
-//! or not finished is found by `sweep`. `reads` answers where somebody stands, and who waits.
+//! or not finished is found by `sweep`. Nobody is removed while the command that brings them back
+//! lies in the stream, nor in the first seconds after an outage: gateways say then who is
+//! connected. `reads` answers where somebody stands, and who waits.
 //!
 //! | state of a user | offered as a match | goes on to |
 //! |---|---|---|

@@ -1,9 +1,9 @@
-//! Whoever is on the way back is not removed, however late that is noted.
+//! Who is removed, and who is not: nobody who is on the way back, however late that is noted.
 
 use crate::world::{World, by_id, count, waits_since};
 use async_nats::jetstream::stream::Stream;
 use mongodb::bson::doc;
-use proto::{Place, Queue, commands::Loss, streams};
+use proto::{Place, Queue, UserCommand, commands::Loss, streams};
 use std::time::{Duration, SystemTime};
 
 const SHORT: &[&str] = &["--match-interval", "100ms", "--resume-window", "500ms"];
@@ -25,12 +25,27 @@ async fn whose_return_was_not_noted_in_time_keeps_the_place_that_they_had() {
     world.lose(&away, Loss::Lost).await;
     let stream = pause(&world).await;
     world.publish(&world.connected(back.id, None)).await;
-    let erased = doc! { "_id": away.id.to_string(), "state": { "$ne": "gone" } };
-    world.becomes("who stayed away is removed", async |_| count(&world.users(), erased.clone()).await == 0).await;
+    let there = doc! { "_id": away.id.to_string(), "state": { "$ne": "gone" } };
+    world.becomes("who stayed away is removed", async |_| count(&world.users(), there.clone()).await == 0).await;
     stream.resume_consumer(streams::MATCHER).await.expect("resumed");
     let connected = doc! { "_id": back.id.to_string(), "connected": true };
     world.becomes("the return is noted", async |_| count(&world.users(), connected.clone()).await == 1).await;
     assert_eq!(world.read(back.id).await.place, Place::Waiting { queue: Queue::Vent, since_ms: since });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stays_away_is_removed_also_while_the_ends_of_rooms_cannot_be_told() {
+    let (world, _matcher) = World::with_matcher(SHORT).await;
+    let (vent, _listen, room) = world.talking().await;
+    let away = world.waiting(Queue::Vent).await;
+    world.bus.js.delete_stream(streams::MESSAGES).await.expect("deleted");
+    world.publish(&UserCommand::Left { user: vent.id }).await;
+    let closed = doc! { "_id": room.to_string(), "open": false };
+    world.becomes("the room is closed", async |_| count(&world.rooms(), closed.clone()).await == 1).await;
+    world.lose(&away, Loss::Lost).await;
+    let there = doc! { "_id": away.id.to_string(), "state": { "$ne": "gone" } };
+    world.becomes("who stayed away is removed", async |_| count(&world.users(), there.clone()).await == 0).await;
+    assert_eq!(count(&world.rooms(), closed).await, 1, "which is not finished yet");
 }
 
 #[tokio::test(flavor = "multi_thread")]
