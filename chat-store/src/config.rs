@@ -3,6 +3,7 @@
 use clap::Parser;
 use proto::{
     ProcessId,
+    database::MongoDb,
     service::{Common, ServiceConfig},
 };
 use std::time::Duration;
@@ -18,12 +19,9 @@ pub struct Config {
     /// letters, digits, '-' or '_'. On the bus each process adds something of its own to it.
     #[arg(long, env = "CHAT_STORE_ID", default_value = "chat-store")]
     pub chat_store_id: ProcessId,
-    /// Where MongoDB is: a replica set, of one member or more.
-    #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
-    pub mongodb_uri: String,
-    /// The database, which the matcher uses too.
-    #[arg(long, env = "MONGODB_DATABASE", default_value = "talk")]
-    pub mongodb_database: String,
+    /// Where MongoDB is.
+    #[command(flatten)]
+    pub mongodb: MongoDb,
     /// How long a message is kept at most, whatever happens to its room.
     #[arg(long, env = "MESSAGE_TTL", default_value = "24h", value_parser = humantime::parse_duration)]
     pub message_ttl: Duration,

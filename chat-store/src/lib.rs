@@ -45,18 +45,16 @@ use anyhow::Context as _;
 use proto::{
     ProcessId,
     bus::Bus,
+    database::patiently,
     health,
     service::{self, Streams},
     streams, subjects,
 };
-use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The streams that it works with.
 const USED: Streams = Streams::Await(&[streams::MESSAGES, streams::DEAD]);
-/// MongoDB that takes longer than this for nothing is of no use.
-const PING_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Runs a chat-store until `shutdown`, then finishes the batches in hand.
 ///
@@ -65,19 +63,23 @@ const PING_DEADLINE: Duration = Duration::from_secs(2);
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     numbers::describe();
     let id = config.chat_store_id.of_this_life().map_err(anyhow::Error::msg).context("CHAT_STORE_ID is too long")?;
-    let bus = service::connect(&config.common, &id.to_string(), USED).await?;
-    let store = Store::new(&config).await?;
-    tokio::time::timeout(config.common.connect_timeout, prepare_patiently(&store))
-        .await
-        .context("MongoDB was not ready within CONNECT_TIMEOUT; is MONGODB_URI right, and a replica set?")?;
+    let connected = shutdown.run_until_cancelled(connect(&config, &id)).await;
+    let Some((bus, store)) = connected.transpose()? else { return Ok(()) };
     let mut tasks = start(&bus, &store, &config, &id, &shutdown).await?;
-    health::serve(config.common.health_addr, ready(&bus, &store), shutdown.clone()).await?;
+    health::serve(config.common.health_addr, vec![bus.needed(), store.needed()], shutdown.clone()).await?;
     tracing::info!(partitions = subjects::PARTITIONS, "ready");
     while let Some(ended) = tasks.join_next().await {
         ended.context("a part of the chat-store stopped")?;
     }
     bus.flush().await;
     Ok(())
+}
+
+async fn connect(config: &Config, id: &ProcessId) -> anyhow::Result<(Bus, Store)> {
+    let bus = service::connect(&config.common, &id.to_string(), USED).await?;
+    let store = Store::new(config).await?;
+    patiently(config.common.connect_timeout, || store.prepare()).await?;
+    Ok((bus, store))
 }
 
 async fn start(
@@ -97,27 +99,4 @@ async fn start(
     tasks.spawn(Reader::listen(bus, id).await?.run(store.clone(), shutdown.clone()));
     tasks.spawn(sweep::run(store.clone(), leftovers, config.clone(), shutdown.clone()));
     Ok(tasks)
-}
-
-async fn prepare_patiently(store: &Store) {
-    while let Err(error) = store.prepare().await {
-        tracing::warn!("MongoDB is not ready yet: {error}");
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
-}
-
-fn ready(bus: &Bus, store: &Store) -> health::Ready {
-    let (bus, store) = (bus.clone(), store.clone());
-    Arc::new(move || {
-        let (bus, store) = (bus.clone(), store.clone());
-        Box::pin(async move {
-            if !bus.answers().await {
-                return Err("NATS is away".to_owned());
-            }
-            match tokio::time::timeout(PING_DEADLINE, store.ping()).await {
-                Ok(Ok(())) => Ok(()),
-                _ => Err("MongoDB is away".to_owned()),
-            }
-        })
-    })
 }

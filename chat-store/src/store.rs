@@ -3,26 +3,26 @@
 
 use crate::{
     config::Config,
-    schema::{InsertError, NAMESPACE_EXISTS, durable, indexes, is_command_error, why_not_inserted},
+    schema::{InsertError, indexes, why_not_inserted},
 };
-use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
 use mongodb::{
-    Client, Collection, Database,
+    Collection, Database,
     bson::{DateTime, doc},
     error::Error,
-    options::{ClientOptions, ReadConcern},
+    options::{CollectionOptions, ReadConcern},
 };
-use proto::{Message, MessageId, RoomId, UserId};
+use proto::{
+    Message, MessageId, RoomId, UserId,
+    database::{create_collection, needed},
+    health::Needed,
+};
 use serde::{Deserialize, Serialize};
 use std::{
     future::IntoFuture as _,
     time::{Duration, SystemTime},
 };
 use tracing::{Instrument as _, debug_span};
-
-/// How long to look for a usable MongoDB server before an operation fails and is tried again.
-const SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A room as the matcher wrote it.
 #[derive(Clone, Debug, Deserialize)]
@@ -82,14 +82,11 @@ impl Store {
     /// # Errors
     /// When `MONGODB_URI` is not an address.
     pub async fn new(config: &Config) -> anyhow::Result<Self> {
-        let mut options =
-            ClientOptions::parse(&config.mongodb_uri).await.context("MONGODB_URI is not an address of MongoDB")?;
-        options.app_name = Some("chat-store".to_owned());
-        options.server_selection_timeout = Some(SELECTION_TIMEOUT);
-        let database = Client::with_options(options).context("MONGODB_URI")?.database(&config.mongodb_database);
+        let database = config.mongodb.database("chat-store").await?;
+        let as_the_primary_has_them = CollectionOptions::builder().read_concern(ReadConcern::local()).build();
         Ok(Self {
-            messages: database.collection_with_options("messages", durable()),
-            rooms: database.collection("rooms"),
+            messages: database.collection("messages"),
+            rooms: database.collection_with_options("rooms", as_the_primary_has_them),
             database,
             ttl: config.message_ttl,
         })
@@ -100,15 +97,13 @@ impl Store {
     /// # Errors
     /// When MongoDB does not answer.
     pub async fn prepare(&self) -> Result<(), Error> {
-        match self.database.create_collection(self.messages.name()).await {
-            Err(error) if !is_command_error(&error, NAMESPACE_EXISTS) => Err(error),
-            _ => self.messages.create_indexes(indexes()).await.map(drop),
-        }
+        create_collection(&self.database, self.messages.name()).await?;
+        self.messages.create_indexes(indexes()).await.map(drop)
     }
 
-    /// Whether MongoDB answers.
-    pub(crate) async fn ping(&self) -> Result<(), Error> {
-        self.database.run_command(doc! {"ping": 1}).await.map(drop)
+    /// What nothing here works without.
+    pub(crate) fn needed(&self) -> Needed {
+        needed(&self.database)
     }
 
     /// Those of the rooms that exist. As the primary has them: one that was just elected has all

@@ -88,7 +88,9 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     drain_fits(&config)?;
     let secrets = Secrets::new(&config)?;
     let id = config.gateway_id.of_this_life().map_err(anyhow::Error::msg).context("GATEWAY_ID is too long")?;
-    let bus = service::connect(&config.common, &id.to_string(), USED).await?;
+    let name = id.to_string();
+    let connected = shutdown.run_until_cancelled(service::connect(&config.common, &name, USED)).await;
+    let Some(bus) = connected.transpose()? else { return Ok(()) };
     let listener = TcpListener::bind(config.addr).await.with_context(|| format!("binding {}", config.addr))?;
     let app = start(config, id, bus, secrets).await?;
     let lease = tokio::spawn(alive::hold_lease(app.clone(), alive::lease(&app).await?));
@@ -101,7 +103,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let server = axum::serve(Entrance::new(listener, &app.config), service)
         .with_graceful_shutdown(closing.clone().cancelled_owned());
     let server = tokio::spawn(server.into_future());
-    health::serve(app.config.common.health_addr, ready(&app), shutdown.clone()).await?;
+    health::serve(app.config.common.health_addr, vec![app.bus.needed()], shutdown.clone()).await?;
     tracing::info!(addr = %app.config.addr, gateway.id = %app.id, "people can come");
 
     shutdown.cancelled().await;
@@ -160,12 +162,4 @@ async fn start(config: Config, id: GatewayId, bus: Bus, secrets: Secrets) -> any
         resync: watch::Sender::default(),
         queue_status: watch::Sender::default(),
     }))
-}
-
-fn ready(app: &Shared) -> health::Ready {
-    let app = app.clone();
-    Arc::new(move || {
-        let bus = app.bus.clone();
-        Box::pin(async move { if bus.answers().await { Ok(()) } else { Err("NATS is away".to_owned()) } })
-    })
 }

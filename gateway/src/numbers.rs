@@ -18,7 +18,7 @@ pub(crate) fn describe() {
     numbers::counter_by((REQUESTS, "What clients asked for, by REST or over their socket"), "via", ["rest", "socket"]);
     numbers::counter_by((REJECTED, "What clients asked for and did not get, by reason"), "reason", ApiError::CODES);
     let acknowledged = (ACKNOWLEDGEMENT_SECONDS, "How long a command took from its publication to its result");
-    let commands = UserCommand::NAMES.into_iter().chain(RoomCommand::NAMES);
+    let commands = UserCommand::NAMES.iter().chain(RoomCommand::NAMES).copied();
     numbers::histogram_by(
         acknowledged,
         "command",

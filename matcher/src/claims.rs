@@ -10,7 +10,7 @@ use crate::{
     numbers,
     pairing::{Pair, Waiting},
     rooms::{Room, Rooms},
-    users::{DUPLICATE_KEY, Users},
+    users::Users,
 };
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
@@ -19,7 +19,7 @@ use mongodb::{
     bson::{Bson, Document, doc},
     error::{Error, ErrorKind},
 };
-use proto::{Queue, UserId, bus::now_ms};
+use proto::{Queue, UserId, bus::now_ms, database::DUPLICATE_KEY};
 use std::{collections::HashSet, time::Duration};
 
 /// Reads who waits and claims pairs of them.

@@ -1,14 +1,16 @@
 //! The loop over commands, and the only place that acknowledges them. One user's commands are
 //! applied one after the other, those of different users beside each other.
 
-use crate::{Matcher, failures::Failures, numbers, store::is_away, user::Stamp};
+use crate::{Matcher, failures::Failures, numbers, user::Stamp};
 use anyhow::{Context as _, anyhow};
 use async_nats::jetstream::{AckKind, Message, context::PublishError};
 use futures_util::{FutureExt as _, StreamExt as _, future::join_all};
 use proto::{
     Command as _, Refusal, Reply, UserCommand, UserId, UserView,
     bus::{BusError, Delivery, bury, now_ms},
-    context, streams, subjects,
+    context,
+    database::is_away,
+    streams, subjects,
 };
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{

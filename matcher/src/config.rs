@@ -3,6 +3,7 @@
 use clap::Parser;
 use proto::{
     ProcessId,
+    database::MongoDb,
     service::{Common, ServiceConfig},
 };
 use std::time::Duration;
@@ -23,12 +24,9 @@ pub struct Config {
     /// Copies of each stream in the NATS cluster: 1 on one machine, 3 in production. The matcher makes the streams.
     #[arg(long, env = "NATS_REPLICAS", default_value_t = 1)]
     pub nats_replicas: usize,
-    /// Where MongoDB is: a replica set, since what is answered has to be kept by a majority.
-    #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
-    pub mongodb_uri: String,
-    /// The database that holds `users` and `rooms`.
-    #[arg(long, env = "MONGODB_DATABASE", default_value = "talk")]
-    pub mongodb_database: String,
+    /// Where MongoDB is.
+    #[command(flatten)]
+    pub mongodb: MongoDb,
     /// How often to look for people to pair when nothing wakes the matcher earlier.
     #[arg(long, env = "MATCH_INTERVAL", default_value = "3s", value_parser = positive)]
     pub match_interval: Duration,

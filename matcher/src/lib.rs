@@ -88,12 +88,12 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let id = config.matcher_id.of_this_life().map_err(anyhow::Error::msg).context("MATCHER_ID is too long")?;
     let Some(connected) = shutdown.run_until_cancelled(connect(&config, &id)).await else { return Ok(()) };
     let (bus, store) = connected?;
-    let ready = ready(&bus, &store);
+    let needed = vec![bus.needed(), store.needed()];
     let wake = Wake::new(&bus);
     let Store { users, rooms, claims, .. } = store;
     let matcher = Arc::new(Matcher { id, config, bus, users, rooms, claims, wake });
     let reads = reads::open(&matcher).await?;
-    health::serve(matcher.config.common.health_addr, ready, shutdown.clone()).await?;
+    health::serve(matcher.config.common.health_addr, needed, shutdown.clone()).await?;
     tokio::try_join!(
         commands::consume(&matcher, &shutdown),
         tick::run(&matcher, &shutdown),
@@ -108,17 +108,4 @@ async fn connect(config: &Config, id: &ProcessId) -> anyhow::Result<(Bus, Store)
     let name = id.to_string();
     let streams = Streams::Declare { replicas: config.nats_replicas };
     tokio::try_join!(service::connect(&config.common, &name, streams), Store::connect(config))
-}
-
-fn ready(bus: &Bus, store: &Store) -> health::Ready {
-    let (bus, store) = (bus.clone(), store.clone());
-    Arc::new(move || {
-        let (bus, store) = (bus.clone(), store.clone());
-        Box::pin(async move {
-            if !bus.answers().await {
-                return Err("no connection to NATS".to_owned());
-            }
-            store.ping().await.map_err(|_| "MongoDB does not answer".to_owned())
-        })
-    })
 }

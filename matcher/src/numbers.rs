@@ -38,7 +38,7 @@ pub(crate) fn describe() {
     metrics::describe_counter!(COMMANDS, "Commands of people, by what came of them");
     for kind in UserCommand::NAMES {
         for outcome in ["applied", "refused", "failed", "buried"] {
-            metrics::counter!(COMMANDS, "type" => kind, "outcome" => outcome).increment(0);
+            metrics::counter!(COMMANDS, "type" => *kind, "outcome" => outcome).increment(0);
         }
     }
     describe_people();

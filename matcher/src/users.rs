@@ -9,12 +9,9 @@ use mongodb::{
     error::{Error, ErrorKind, Result, WriteFailure},
     options::IndexOptions,
 };
-use proto::{Queue, UserId};
+use proto::{Queue, UserId, database::DUPLICATE_KEY};
 use serde::Deserialize;
 use std::{collections::HashSet, convert::Infallible, time::Duration};
-
-/// MongoDB's code for a key that is there already.
-pub(crate) const DUPLICATE_KEY: i32 = 11000;
 
 /// The collection `users`.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ use crate::{
     commands::{Command, VERSION},
     context,
     events::Live,
+    health::Needed,
     ids::{CommandId, RoomId, UserId},
     operators::{Happened, RoomEvent},
     subjects,
@@ -25,8 +26,8 @@ use tracing::Instrument as _;
 pub const REPLY_TO: &str = "Talk-Reply-To";
 /// What the server itself answers to everybody.
 const WHO_AM_I: &str = "$SYS.REQ.USER.INFO";
-/// How long it may take.
-const ANSWERS: Duration = Duration::from_secs(1);
+/// How long the last that is published may take.
+const FLUSHED: Duration = Duration::from_secs(1);
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -177,17 +178,30 @@ impl Bus {
         serde_json::from_slice(&answer.payload).map_err(|e| fail(e.into()))
     }
 
-    /// True when NATS answers within a second: a server that hangs keeps its connections.
-    pub async fn answers(&self) -> bool {
-        let asked = tokio::time::timeout(ANSWERS, self.client.request(WHO_AM_I, Bytes::new()));
+    /// NATS, as what a service cannot work without.
+    #[must_use]
+    pub fn needed(&self) -> Needed {
+        let bus = self.clone();
+        Needed::new("NATS", move || {
+            let bus = bus.clone();
+            async move { bus.answers().await }
+        })
+    }
+
+    /// Waits for an answer of NATS: a server that hangs keeps its connections.
+    async fn answers(&self) -> bool {
+        if !self.connected() {
+            return false;
+        }
         // Also an error is an answer, for instance that this may not be asked.
-        self.connected() && asked.await.is_ok()
+        drop(self.client.request(WHO_AM_I, Bytes::new()).await);
+        true
     }
 
     /// Sends what is still on its way out, before the process ends: the last answers. What NATS does not take
     /// within a second is given up; whoever waits for it asks again.
     pub async fn flush(&self) {
-        let sent = tokio::time::timeout(ANSWERS, self.client.flush());
+        let sent = tokio::time::timeout(FLUSHED, self.client.flush());
         if !(self.connected() && matches!(sent.await, Ok(Ok(())))) {
             tracing::warn!("NATS is away: the last answers may not have been sent");
         }

@@ -10,7 +10,7 @@ use crate::{
 use async_nats::Subject;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::fmt;
-use strum::VariantNames;
+use strum::{IntoStaticStr, VariantNames};
 
 /// Version of the payloads. A consumer refuses any other.
 pub const VERSION: u8 = 1;
@@ -68,7 +68,7 @@ pub trait Command: Serialize + DeserializeOwned + Send + Sync {
 }
 
 /// Asked of the matcher, which owns users and rooms.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, VariantNames)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum UserCommand {
@@ -145,7 +145,7 @@ impl UserCommand {
 
 impl UserCommand {
     /// What they are called in metrics.
-    pub const NAMES: [&'static str; 5] = ["queue_requested", "left", "connected", "disconnected", "joined"];
+    pub const NAMES: &'static [&'static str] = Self::VARIANTS;
 }
 
 impl Command for UserCommand {
@@ -154,19 +154,12 @@ impl Command for UserCommand {
     }
 
     fn name(&self) -> &'static str {
-        let [queue_requested, left, connected, disconnected, joined] = Self::NAMES;
-        match self {
-            Self::QueueRequested { .. } => queue_requested,
-            Self::Left { .. } => left,
-            Self::Connected { .. } => connected,
-            Self::Disconnected { .. } => disconnected,
-            Self::Joined { .. } => joined,
-        }
+        self.into()
     }
 }
 
 /// Asked of the chat-store, which owns messages.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, VariantNames)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum RoomCommand {
@@ -216,7 +209,7 @@ impl RoomCommand {
 
 impl RoomCommand {
     /// What they are called in metrics.
-    pub const NAMES: [&'static str; 3] = ["message_sent", "message_liked", "room_ended"];
+    pub const NAMES: &'static [&'static str] = Self::VARIANTS;
 }
 
 impl Command for RoomCommand {
@@ -225,12 +218,7 @@ impl Command for RoomCommand {
     }
 
     fn name(&self) -> &'static str {
-        let [message_sent, message_liked, room_ended] = Self::NAMES;
-        match self {
-            Self::MessageSent { .. } => message_sent,
-            Self::MessageLiked { .. } => message_liked,
-            Self::RoomEnded { .. } => room_ended,
-        }
+        self.into()
     }
 }
 

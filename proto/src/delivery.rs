@@ -56,7 +56,8 @@ impl<C: Command> Delivery<C> {
         }
     }
 
-    /// How long ago it came into the stream, by the server's clock: those of gateways may be off.
+    /// How long ago it came into the stream: from the server's time of that to the time of this host, since the clocks
+    /// of gateways may be off. This host's and the server's have to agree.
     #[must_use]
     pub fn age(&self) -> Duration {
         let published = self.raw.info().map_or(self.at_ms, |info| {
@@ -118,7 +119,7 @@ pub async fn bury(bus: &Bus, message: &jetstream::Message, reason: &str) -> Resu
         .await
         .map_err(|error| BusError::Publish { subject: subject.clone(), source: error.into() })?;
     message.ack_with(AckKind::Term).await.map_err(|source| BusError::Publish { subject, source })?;
-    metrics::counter!(numbers::DEAD_LETTERS).increment(1);
+    metrics::counter!(numbers::BURIED).increment(1);
     tracing::error!(bus.subject = %message.subject, reason, "a command went to the dead letters");
     Ok(())
 }

@@ -4,32 +4,51 @@
 use crate::numbers::{SECONDS, SIZES};
 use anyhow::Context as _;
 use axum::{Router, http::StatusCode, routing::get};
+use futures_util::future::join_all;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::OnceLock, time::Duration};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio_util::sync::CancellationToken;
 
-/// Answers whether the service can do its work; the error says what is missing.
-pub type Ready = std::sync::Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// A server that a service cannot work without.
+#[derive(Clone)]
+pub struct Needed {
+    name: &'static str,
+    answers: Arc<dyn Fn() -> Answer + Send + Sync>,
+}
+
+impl Needed {
+    /// By its name for operators, and how to ask whether it answers.
+    pub fn new<F: Future<Output = bool> + Send + 'static>(
+        name: &'static str,
+        answers: impl Fn() -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, answers: Arc::new(move || Box::pin(answers())) }
+    }
+
+    /// Its name, if it does not answer in time.
+    async fn missing(self) -> Option<&'static str> {
+        let answered = tokio::time::timeout(PATIENCE, (self.answers)()).await;
+        (answered != Ok(true)).then_some(self.name)
+    }
+}
 
 /// Serves until `shutdown`. Not ready from then on.
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub async fn serve(addr: SocketAddr, ready: Ready, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn serve(addr: SocketAddr, needed: Vec<Needed>, shutdown: CancellationToken) -> anyhow::Result<()> {
     let metrics = recorder();
     let upkeep = metrics.clone();
     let draining = shutdown.clone();
-    let readyz = move || {
-        let (check, draining) = (ready(), draining.is_cancelled());
-        async move {
-            let late = || Err("a server takes too long to answer".to_owned());
-            match tokio::time::timeout(PATIENCE, check).await.unwrap_or_else(|_| late()) {
-                Ok(()) if draining => (StatusCode::SERVICE_UNAVAILABLE, "draining".to_owned()),
-                Ok(()) => (StatusCode::OK, "ready".to_owned()),
-                Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing),
-            }
-        }
-    };
+    let readyz = move || readiness(needed.clone(), draining.is_cancelled());
     let router = Router::new().route("/healthz", get(|| async { "alive" })).route("/readyz", get(readyz)).route(
         "/metrics",
         get(move || async move {
@@ -53,8 +72,18 @@ pub async fn serve(addr: SocketAddr, ready: Ready, shutdown: CancellationToken) 
     Ok(())
 }
 
-/// How long a check may take: well below the time-out of a usual probe.
-const PATIENCE: Duration = Duration::from_millis(1500);
+/// All are asked side by side, and what is missing is named.
+async fn readiness(needed: Vec<Needed>, draining: bool) -> (StatusCode, String) {
+    let missing: Vec<&str> = join_all(needed.into_iter().map(Needed::missing)).await.into_iter().flatten().collect();
+    match &missing[..] {
+        [] if draining => (StatusCode::SERVICE_UNAVAILABLE, "draining".to_owned()),
+        [] => (StatusCode::OK, "ready".to_owned()),
+        missing => (StatusCode::SERVICE_UNAVAILABLE, format!("no answer from {}", missing.join(", "))),
+    }
+}
+
+/// How long a server may take to answer: below the time-out of a usual probe.
+const PATIENCE: Duration = Duration::from_secs(1);
 const UPKEEP: Duration = Duration::from_secs(5);
 
 // One recorder for a process, also when tests run several services in it.
@@ -85,6 +114,20 @@ fn builder() -> PrometheusBuilder {
 mod tests {
     use super::*;
     use crate::numbers;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_answer_in_a_second_is_named_and_the_others_are_not() {
+        let answers = |name, answer: bool| Needed::new(name, move || async move { answer });
+        let hangs = Needed::new("hangs", std::future::pending);
+        let ready = |needed: &[&Needed], draining| readiness(needed.iter().map(|n| (*n).clone()).collect(), draining);
+        let (good, bad) = (answers("good", true), answers("bad", false));
+        let started = tokio::time::Instant::now();
+        let unready = |said: &str| (StatusCode::SERVICE_UNAVAILABLE, said.to_owned());
+        assert_eq!(ready(&[&hangs, &good, &bad, &hangs], false).await, unready("no answer from hangs, bad, hangs"));
+        assert_eq!(started.elapsed(), PATIENCE, "side by side");
+        assert_eq!(ready(&[&good], false).await, (StatusCode::OK, "ready".to_owned()));
+        assert_eq!(ready(&[&good], true).await, unready("draining"));
+    }
 
     #[test]
     fn what_never_happened_is_there_and_described_with_bounds_for_histograms() {

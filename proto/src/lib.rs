@@ -23,6 +23,7 @@
 //! - [`bus`]: publishing, decoding, replying, dead letters.
 //! - [`lease`]: keys with a time to live, which say who lives and who ticks.
 //! - [`connection`]: where NATS is, and as whom a process signs in.
+//! - `database`: the same of MongoDB, for those that have the feature `mongodb`.
 //! - [`service`] and [`health`]: configuration, log, signals and the health port.
 //! - [`numbers`]: the metrics that every service has.
 //! - [`traces`] and [`context`]: where spans go, and which trace a message belongs to.
@@ -31,6 +32,8 @@ pub mod bus;
 pub mod commands;
 pub mod connection;
 pub mod context;
+#[cfg(feature = "mongodb")]
+pub mod database;
 mod delivery;
 pub mod events;
 pub mod health;

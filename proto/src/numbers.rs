@@ -7,7 +7,7 @@ use metrics::{SharedString, describe_counter, describe_gauge, describe_histogram
 /// The version that runs.
 pub const BUILD_INFO: &str = "talk_build_info";
 /// What went to the dead letters.
-pub const DEAD_LETTERS: &str = "talk_dead_letters_total";
+pub const BURIED: &str = "talk_dead_letters_total";
 /// What was delivered more than once.
 pub const REDELIVERIES: &str = "talk_redeliveries_total";
 /// How often a lease lapsed, or was taken by another process.
@@ -33,7 +33,7 @@ pub fn start(service: &'static str) {
     describe_gauge!(BUILD_INFO, "The version that runs; always 1");
     metrics::gauge!(BUILD_INFO, "service" => service, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     counters(&[
-        (DEAD_LETTERS, "Commands that this process put among the dead letters"),
+        (BURIED, "Commands that this process put among the dead letters"),
         (REDELIVERIES, "Commands that came to this process not for the first time"),
         (LEASE_LOSSES, "Times that this process's lease lapsed or was taken by another"),
         (SLOW_CONSUMERS, "Times that a subscription of this process was too slow and lost events"),

@@ -1,6 +1,6 @@
 //! Bad commands, and a MongoDB that is away.
 
-use crate::world::{World, dense, message, nonces, ok};
+use crate::world::{Replica, World, dense, message, nonces, ok};
 use async_nats::{HeaderMap, Subject};
 use futures_util::future::join_all;
 use mongodb::bson::doc;
@@ -146,4 +146,15 @@ async fn commands_as_long_as_nats_takes_do_not_stop_a_partition() {
     assert_eq!(nonces(&world.stored(room).await), ["long", "after"]);
     let dead = world.held(streams::DEAD).await;
     assert_eq!(dead.get(subjects::dead_letter(&subject).as_str()), Some(&1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_store_that_waits_for_its_servers_can_be_stopped() {
+    let world = World::new().await;
+    let [mut without_nats, mut without_mongodb] = [(); 2].map(|()| world.config(&["--connect-timeout", "1h"]));
+    without_nats.common.nats.nats_url = "nats://127.0.0.1:1".to_owned();
+    without_mongodb.mongodb.mongodb_uri = "mongodb://127.0.0.1:1".to_owned();
+    for config in [without_nats, without_mongodb] {
+        Replica::of(config).stop().await;
+    }
 }

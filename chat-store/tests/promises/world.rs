@@ -64,9 +64,7 @@ impl World {
     }
 
     pub(crate) fn start(&self, more: &[&str]) -> Replica {
-        let shutdown = CancellationToken::new();
-        let running = tokio::spawn(chat_store::run(self.config(more), shutdown.clone()));
-        Replica { shutdown, running }
+        Replica::of(self.config(more))
     }
 
     pub(crate) async fn room(&self) -> Room {
@@ -188,6 +186,12 @@ impl Told {
 }
 
 impl Replica {
+    pub(crate) fn of(config: Config) -> Self {
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(chat_store::run(config, shutdown.clone()));
+        Self { shutdown, running }
+    }
+
     /// Ends it like a drain does.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
