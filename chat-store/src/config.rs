@@ -22,7 +22,8 @@ pub struct Config {
     /// Where MongoDB is.
     #[command(flatten)]
     pub mongodb: MongoDb,
-    /// How long a message is kept at most, whatever happens to its room.
+    /// How long a message is kept when nothing erases it. Put off while its room is open, at a sweep; therefore it has
+    /// to be at least four times as long as SWEEP_INTERVAL and SWEEP_GRACE together.
     #[arg(long, env = "MESSAGE_TTL", default_value = "24h", value_parser = humantime::parse_duration)]
     pub message_ttl: Duration,
     /// How many commands are stored at once at most.
@@ -35,6 +36,21 @@ pub struct Config {
     /// usual erasure has.
     #[arg(long, env = "SWEEP_GRACE", default_value = "10s", value_parser = humantime::parse_duration)]
     pub sweep_grace: Duration,
+}
+
+impl Config {
+    /// A room that is open must not lose its messages between two sweeps: the next one would begin at 1 again.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        let needed = 4 * (self.sweep_interval + self.sweep_grace);
+        let shown = humantime::format_duration;
+        anyhow::ensure!(
+            self.message_ttl >= needed,
+            "MESSAGE_TTL is {}, and has to be at least {}: four times SWEEP_INTERVAL and SWEEP_GRACE together",
+            shown(self.message_ttl),
+            shown(needed),
+        );
+        Ok(())
+    }
 }
 
 impl ServiceConfig for Config {

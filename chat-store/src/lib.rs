@@ -62,6 +62,7 @@ const USED: Streams = Streams::Await(&[streams::MESSAGES, streams::DEAD]);
 /// When NATS or MongoDB cannot be reached at the start, or a part of it panics.
 pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<()> {
     numbers::describe();
+    config.check()?;
     let id = config.chat_store_id.of_this_life().map_err(anyhow::Error::msg).context("CHAT_STORE_ID is too long")?;
     let connected = shutdown.run_until_cancelled(connect(&config, &id)).await;
     let Some((bus, store)) = connected.transpose()? else { return Ok(()) };

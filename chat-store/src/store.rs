@@ -190,6 +190,15 @@ impl Store {
         self.messages.find(which).sort(doc! {"seq": 1}).limit(limit).await?.try_collect().await
     }
 
+    /// Keeps the messages of these rooms from expiring, where they are half-way there.
+    pub(crate) async fn put_off_backstop(&self, rooms: &[RoomId]) -> Result<(), Error> {
+        let now = SystemTime::now();
+        let near = doc! {"$lt": DateTime::from_system_time(now + self.ttl / 2)};
+        let later = doc! {"expires_at": DateTime::from_system_time(now + self.ttl)};
+        let which = doc! {"room_id": {"$in": texts(rooms)}, "expires_at": near};
+        self.messages.update_many(which, doc! {"$set": later}).await.map(drop)
+    }
+
     /// Every room that has messages.
     pub(crate) async fn rooms_with_messages(&self) -> Result<Vec<RoomId>, Error> {
         let pipeline = [

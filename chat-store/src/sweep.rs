@@ -1,6 +1,6 @@
 //! The backstop: looks for messages whose room is gone and removes them. The usual erasure
 //! leaves none, except when a chat-store was killed while it held messages of a room that
-//! ended meanwhile.
+//! ended meanwhile. Those of rooms that are there are kept from expiring.
 
 use crate::{config::Config, erasure::Leftovers, numbers, store::Store};
 use proto::RoomId;
@@ -32,15 +32,22 @@ pub(crate) async fn run(store: Store, leftovers: Leftovers, config: Config, shut
 }
 
 /// A room that is gone before the grace and after it has had its usual erasure, unless its end
-/// still lies in the stream, because NATS, MongoDB or its chat-store was away.
+/// still lies in the stream, because NATS, MongoDB or its chat-store was away. One that is there
+/// keeps all its messages however old they are, since the last one says which place is next.
 async fn sweep(store: &Store, leftovers: &Leftovers, grace: Duration) -> anyhow::Result<u64> {
-    let suspects = gone(store, store.rooms_with_messages().await?).await?;
+    let rooms = store.rooms_with_messages().await?;
+    let there = there(store, &rooms).await?;
+    for chunk in there.chunks(CHUNK) {
+        store.put_off_backstop(chunk).await?;
+    }
+    let suspects = without(rooms, there);
     if suspects.is_empty() {
         return Ok(0);
     }
     tokio::time::sleep(grace).await;
+    let there = self::there(store, &suspects).await?;
     let mut missed = Vec::new();
-    for room in gone(store, suspects).await? {
+    for room in without(suspects, there) {
         if !leftovers.end_is_to_come(room).await? {
             missed.push(room);
         }
@@ -48,12 +55,17 @@ async fn sweep(store: &Store, leftovers: &Leftovers, grace: Duration) -> anyhow:
     Ok(store.erase(&missed).await?)
 }
 
-/// Those whose document is gone: the matcher deletes it when the stream has the room's end.
-async fn gone(store: &Store, mut rooms: Vec<RoomId>) -> anyhow::Result<Vec<RoomId>> {
-    let mut there = HashSet::new();
+/// Those that have a document: the matcher deletes it when the stream has the room's end.
+async fn there(store: &Store, rooms: &[RoomId]) -> anyhow::Result<Vec<RoomId>> {
+    let mut there = Vec::new();
     for chunk in rooms.chunks(CHUNK) {
         there.extend(store.rooms(chunk).await?.into_iter().map(|room| room.id));
     }
-    rooms.retain(|room| !there.contains(room));
-    Ok(rooms)
+    Ok(there)
+}
+
+fn without(mut rooms: Vec<RoomId>, others: Vec<RoomId>) -> Vec<RoomId> {
+    let others = HashSet::<RoomId>::from_iter(others);
+    rooms.retain(|room| !others.contains(room));
+    rooms
 }

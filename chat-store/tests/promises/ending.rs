@@ -48,6 +48,23 @@ async fn a_room_ends_where_its_end_stands_in_the_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_of_a_room_that_is_there_do_not_expire() {
+    let world = World::new().await;
+    let _replica = world.start(&["--sweep-interval", "50ms", "--sweep-grace", "50ms", "--message-ttl", "2s"]);
+    let room = world.room().await;
+    world.say(room, room.members[0], "kept").await;
+    let first = world.expiry(room).await;
+    world.eventually("its end is put off", async || world.expiry(room).await > first).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_to_live_that_ends_between_two_sweeps_is_refused() {
+    let world = World::new().await;
+    let refused = world.start(&["--message-ttl", "1m"]).running.await.expect("no panic").expect_err("refused");
+    assert!(refused.to_string().contains("MESSAGE_TTL"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_sweep_removes_what_the_erasure_could_not_see() {
     let world = World::new().await;
     let _replica = world.start(&SWEEPING);

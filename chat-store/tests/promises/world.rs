@@ -5,7 +5,7 @@ use clap::Parser as _;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use mongodb::{
     Client, Collection, Database,
-    bson::{Document, doc},
+    bson::{DateTime, Document, doc},
 };
 use proto::{
     CommandId, Live, Message, MessageId, Reply, RoomCommand, RoomId, UserId,
@@ -85,6 +85,13 @@ impl World {
     pub(crate) async fn erased_by_another(&self, room: Room) {
         let which = doc! {"room_id": room.id.to_string()};
         self.database.collection::<Message>("messages").delete_many(which).await.expect("erased");
+    }
+
+    /// When the message of a room expires.
+    pub(crate) async fn expiry(&self, room: Room) -> DateTime {
+        let messages = self.database.collection::<Document>("messages");
+        let found = messages.find_one(doc! {"room_id": room.id.to_string()}).await.expect("found");
+        *found.expect("a message").get_datetime("expires_at").expect("an end")
     }
 
     fn rooms(&self) -> Collection<Document> {
