@@ -32,15 +32,18 @@ async fn in_order(world: &World, room: Room) -> Vec<Message> {
 #[tokio::test(flavor = "multi_thread")]
 async fn three_chat_stores_keep_one_order_while_one_of_them_is_killed() {
     let world = World::new().await;
-    let replicas = [world.start(&[]), world.start(&[]), world.start(&[])];
+    let first = world.start(&[]);
     let rooms = join_all((0..ROOMS).map(|_| world.room())).await;
     let mut told = join_all(rooms.iter().map(|room| world.listen(room.members[0]))).await;
+    // Whoever answers holds the partition, for as long as it lives.
+    join_all(rooms.iter().map(|room| world.say(*room, room.members[0], "000"))).await;
+    let _others = [world.start(&[]), world.start(&[])];
 
     let talks = rooms.iter().flat_map(|room| room.members.map(|author| talk(&world, *room, author)));
     let kill = async {
         // As soon as the traffic runs.
-        told[0].message().await;
-        replicas[0].running.abort();
+        while told[0].message().await.seq < 3 {}
+        first.running.abort();
     };
     tokio::join!(join_all(talks), kill);
 
