@@ -1,6 +1,6 @@
 //! The command for operators.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
@@ -67,16 +67,34 @@ async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// One that cannot be replayed keeps none of the others back.
 async fn replay(letters: &DeadLetters, numbers: &[u64], all: bool) -> anyhow::Result<()> {
     ensure!(all || !numbers.is_empty(), "which? Give numbers, or --all");
-    let chosen = letters.list().await?.into_iter().filter(|letter| all || numbers.contains(&letter.number));
-    let mut count = 0;
+    let chosen = if all { letters.list().await?.into_iter().map(Ok).collect() } else { get(letters, numbers).await };
+    let count = chosen.len();
+    let mut left = 0;
     for letter in chosen {
-        letters.replay(&letter).await?;
-        println!("replayed {}", line(&letter));
-        count += 1;
+        if let Err(error) = replay_one(letters, letter).await {
+            eprintln!("dead-letters: {error:#}");
+            left += 1;
+        }
     }
-    ensure!(all || count == numbers.len(), "only {count} of these numbers are there");
+    ensure!(left == 0, "{left} of {count} could not be replayed");
+    Ok(())
+}
+
+async fn get(letters: &DeadLetters, numbers: &[u64]) -> Vec<anyhow::Result<DeadLetter>> {
+    let mut chosen = Vec::new();
+    for number in BTreeSet::from_iter(numbers) {
+        chosen.push(letters.get(*number).await);
+    }
+    chosen
+}
+
+async fn replay_one(letters: &DeadLetters, letter: anyhow::Result<DeadLetter>) -> anyhow::Result<()> {
+    let letter = letter?;
+    letters.replay(&letter).await.with_context(|| format!("{} is still a dead letter", letter.number))?;
+    println!("replayed {}", line(&letter));
     Ok(())
 }
 
