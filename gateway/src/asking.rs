@@ -117,7 +117,11 @@ impl Asker {
     /// Publishes a command until the stream has it. For what nobody waits for and must not be
     /// lost; published again it is the same command.
     pub(crate) async fn insist(&self, command: &impl Command) {
-        let id = CommandId::new();
+        self.insist_as(CommandId::new(), command).await;
+    }
+
+    /// The same, for one that has perhaps been published under this id.
+    pub(crate) async fn insist_as(&self, id: CommandId, command: &impl Command) {
         loop {
             if let Ok(stored) = self.bus.command(id, command, None).await
                 && stored.await.is_ok()

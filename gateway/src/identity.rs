@@ -4,16 +4,11 @@
 use crate::{
     error::ApiError,
     names::Told,
+    reasserting::pause,
     session::{NOTHING, Session, Stay, Who},
-    state::{Membership, Resync, Shared},
+    state::{Membership, Shared},
 };
-use proto::{CommandId, Place, UserCommand, UserId, UserView, commands::Loss, subjects};
-use std::{cmp::Ordering, time::Duration};
-
-/// How soon to try again what the bus did not answer.
-const RETRY: Duration = Duration::from_millis(500);
-/// Over how many milliseconds the sessions of a gateway spread their second looks.
-const SPREAD_MS: u128 = 500;
+use proto::{CommandId, UserCommand, UserId, UserView, commands::Loss, subjects};
 
 /// What telling the matcher of a connection came to.
 pub(crate) enum Connected {
@@ -41,8 +36,11 @@ impl Session {
         if self.closed.token.is_cancelled() {
             return;
         }
-        if let Connected::As(view) = self.connect(None).await {
-            self.arrive(view, last_seq).await;
+        match self.connect(None).await {
+            Connected::As(view) => self.arrive(view, last_seq).await,
+            // A newer connection was faster.
+            Connected::Refused if !self.closed.token.is_cancelled() => self.fall_silent(),
+            Connected::Refused | Connected::Cut => {}
         }
     }
 
@@ -62,7 +60,7 @@ impl Session {
                         answer => return answer.ok(),
                     }
                 }
-                tokio::time::sleep(RETRY).await;
+                pause().await;
             }
             None
         };
@@ -94,71 +92,6 @@ impl Session {
                 }
                 return;
             }
-        }
-    }
-
-    /// Tries until it works, or the socket is gone.
-    pub(crate) async fn persist<T, F>(&self, attempt: impl Fn(Shared) -> F + Send) -> Option<T>
-    where
-        F: Future<Output = Option<T>> + Send,
-    {
-        let (closed, leave) = (self.closed.token.clone(), self.leave.clone());
-        loop {
-            tokio::select! {
-                done = attempt(self.app.clone()) => if done.is_some() { return done },
-                () = closed.cancelled() => return None,
-                () = leave.cancelled() => return None,
-            }
-            tokio::time::sleep(RETRY).await;
-        }
-    }
-
-    /// Looks at the state again, because something may have been missed.
-    pub(crate) async fn look_again(&mut self, why: Resync) {
-        let Some(who) = &self.who else { return };
-        let (user, epoch) = (who.user, who.epoch);
-        tracing::debug!(user.id = %user, ?why, "looks at the state again");
-        // Everybody on this gateway does so now.
-        let spread = Duration::from_millis(u64::try_from(user.as_u128() % SPREAD_MS).unwrap_or(0));
-        tokio::time::sleep(spread).await;
-        let read = move |app: Shared| async move {
-            match app.view(user).await {
-                Err(ApiError::Unavailable) => None,
-                answer => Some(answer),
-            }
-        };
-        let Some(Ok(view)) = self.persist(read).await else { return };
-        match view.epoch.cmp(&epoch) {
-            Ordering::Equal => self.settle(view).await,
-            // The matcher thinks that this connection is gone.
-            Ordering::Less => self.reconnect(epoch).await,
-            Ordering::Greater if epoch != 0 => self.fall_silent(),
-            // Another socket has taken up a user whom this one has let go of.
-            Ordering::Greater => {}
-        }
-    }
-
-    /// The matcher knows this connection, or none while this socket has let go of its user.
-    async fn settle(&mut self, view: UserView) {
-        // Queued since, although the event that says so was missed.
-        if view.epoch == 0 && view.place != Place::Idle {
-            return self.reconnect(0).await;
-        }
-        self.take_up(view.place).await;
-    }
-
-    /// Says again that this socket speaks for its user, unless a newer one does.
-    pub(crate) async fn reconnect(&mut self, epoch: u64) {
-        let mut connected = self.connect(Some(epoch).filter(|epoch| *epoch != 0)).await;
-        if let (Connected::Refused, Some(user)) = (&connected, self.who.as_ref().map(|who| who.user)) {
-            match self.app.view(user).await {
-                Ok(view) if view.epoch > epoch => return self.fall_silent(),
-                // The matcher has erased the user meanwhile.
-                _ => connected = self.connect(None).await,
-            }
-        }
-        if let Connected::As(view) = connected {
-            self.take_up(view.place).await;
         }
     }
 

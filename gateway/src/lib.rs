@@ -33,6 +33,7 @@ mod connection;
 #[cfg(test)]
 mod contract;
 mod cursor;
+mod emitting;
 mod error;
 mod identity;
 mod inbox;
@@ -44,6 +45,7 @@ mod numbers;
 mod order;
 mod payload;
 mod reads;
+mod reasserting;
 mod rest;
 mod resuming;
 mod session;

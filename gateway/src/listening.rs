@@ -37,7 +37,7 @@ impl Session {
             // All others speak of a room, and of none but the one that this user is in.
             _ if room.is_none() || room != self.room().map(|room| room.id) => {}
             Live::Unmatched { queue, since_ms } => self.unmatched(queue, since_ms),
-            Live::Joined { user, begun } => self.joined(user, begun),
+            Live::Joined { user, begun } => self.joined(user, begun).await,
             Live::Partner { connected } => self.partner_is(connected),
             Live::Ended { reason } => self.ended(reason).await,
             Live::Message(message) => self.message(message).await,
@@ -80,9 +80,10 @@ impl Session {
                 Some(_) => self.unmatched(queue, since_ms),
                 None => self.stay(Stay::Waiting { queue, since_ms }),
             },
-            Place::Idle => match self.room() {
-                Some(_) => self.over(EndReason::Gone),
-                None => self.stay(Stay::Idle),
+            Place::Idle => match self.who.as_ref().map(|who| &who.stay) {
+                Some(Stay::Room(_)) => self.over(EndReason::Gone),
+                Some(Stay::Waiting { queue, .. }) => self.wait_again(*queue).await,
+                Some(Stay::Idle) | None => {}
             },
         }
     }
@@ -109,9 +110,13 @@ impl Session {
     async fn announce(&mut self) {
         let Some(user_id) = self.who.as_ref().map(|who| who.user) else { return };
         self.emit(Told::QueueComplete, &QueueComplete { user_id });
-        if self.modern
-            && let Err(error) = self.join().await
-        {
+        if self.modern {
+            self.try_to_join().await;
+        }
+    }
+
+    async fn try_to_join(&mut self) {
+        if let Err(error) = self.join().await {
             tracing::debug!(%error, "could not enter yet; the next announcement tries again");
         }
     }
@@ -167,9 +172,13 @@ impl Session {
         }
     }
 
-    fn joined(&mut self, user: UserId, begun: bool) {
-        if self.room().is_some_and(|room| room.partner == user) && begun {
+    async fn joined(&mut self, user: UserId, begun: bool) {
+        let Some(room) = self.room() else { return };
+        if room.partner == user && begun {
             self.partner_is(true);
+        } else if room.partner != user && !room.joined {
+            // The answer came too late. A second one tells where the partner is.
+            self.try_to_join().await;
         }
     }
 

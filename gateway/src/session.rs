@@ -1,7 +1,7 @@
 //! One socket's session: a task that handles what the client does and what the bus tells, one
 //! after the other, so that nothing overtakes anything. The event table is in [`Session::handle`];
 //! `identity` holds whom the socket speaks for, `talking` what clients ask for, `listening` what
-//! they are told.
+//! they are told, `emitting` how; `reasserting` what follows when something was missed.
 
 use crate::{
     cursor::{Cursor, Trail},
@@ -19,7 +19,7 @@ use futures_util::StreamExt as _;
 use proto::{Queue, RoomId, UserId};
 use serde::Serialize;
 use serde_json::Value;
-use socketioxide::{SendError, SocketError, extract::SocketRef};
+use socketioxide::extract::SocketRef;
 use std::{collections::VecDeque, future::pending, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,10 +27,6 @@ use tracing::Instrument as _;
 
 /// How soon to try again to send what a socket could not take, or the history did not tell.
 pub(crate) const CATCH_UP: Duration = Duration::from_millis(250);
-/// Events that are kept for a socket that does not keep up: more than a conversation's changes
-/// of state in the time until its connection counts as lost.
-const MAX_UNSENT: usize = 64;
-
 /// What an event without an argument carries; `()` would be an argument, null.
 pub(crate) const NOTHING: [(); 0] = [];
 
@@ -46,8 +42,10 @@ pub(crate) struct Session {
     pub(crate) who: Option<Who>,
     /// When to try again what could not be sent.
     pub(crate) retry_at: Option<Instant>,
+    /// When to look at the state again, which is not what this session thought.
+    pub(crate) look_at: Option<Instant>,
     /// Events that a full socket did not take, for later.
-    unsent: VecDeque<(Told, Value)>,
+    pub(crate) unsent: VecDeque<(Told, Value)>,
     pace: Pace,
 }
 
@@ -94,7 +92,8 @@ impl Who {
 impl Session {
     pub(crate) fn new(app: Shared, socket: SocketRef, closed: Arc<Closed>, leave: CancellationToken) -> Self {
         let pace = app.limits.pace();
-        Self { app, socket, closed, leave, modern: false, who: None, retry_at: None, unsent: VecDeque::new(), pace }
+        let (who, retry_at, look_at) = (None, None, None);
+        Self { app, socket, closed, leave, modern: false, who, retry_at, look_at, unsent: VecDeque::new(), pace }
     }
 
     /// Handles everything until the socket is gone, or is let go.
@@ -135,6 +134,7 @@ impl Session {
                 }
                 Ok(()) = status.changed(), if waiting => { let now = *status.borrow_and_update(); self.tell_status(now) }
                 () = until(self.retry_at) => self.send_the_rest().await,
+                () = until(self.look_at) => inbox.hold_during(self.look()).await,
             }
         }
         self.end().await;
@@ -159,54 +159,6 @@ impl Session {
             Said::LikeMessage => self.like_message(incoming).await,
             Said::Typing => self.typing(incoming).await,
         }
-    }
-
-    /// Emits an event. One that a full socket does not take is kept for later.
-    pub(crate) fn emit<T: Serialize + ?Sized>(&mut self, event: Told, payload: &T) {
-        if self.unsent.is_empty() && self.try_emit(event, payload) {
-            return;
-        }
-        if !self.socket.connected() {
-            return;
-        }
-        match serde_json::to_value(payload) {
-            Ok(payload) if self.unsent.len() < MAX_UNSENT => self.unsent.push_back((event, payload)),
-            // A client that is so far behind learns the rest when it comes back.
-            _ => metrics::counter!(numbers::EVENTS_DROPPED).increment(1),
-        }
-        self.retry_at = Some(Instant::now() + CATCH_UP);
-    }
-
-    /// Emits an event now or not at all.
-    pub(crate) fn try_emit<T: Serialize + ?Sized>(&self, event: Told, payload: &T) -> bool {
-        let _emitting = tracing::debug_span!("emit", socket.event = event.name()).entered();
-        match self.socket.emit(event.name(), payload) {
-            Ok(()) => true,
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => {
-                metrics::counter!(numbers::SLOW_SOCKETS).increment(1);
-                false
-            }
-            // Its disconnect is on the way.
-            Err(_closed) => false,
-        }
-    }
-
-    /// Tries again what a full socket did not take.
-    async fn send_the_rest(&mut self) {
-        self.retry_at = None;
-        while let Some((event, payload)) = self.unsent.front() {
-            let taken = match payload {
-                // The events without an argument.
-                Value::Array(nothing) if nothing.is_empty() => self.try_emit(*event, &NOTHING),
-                payload => self.try_emit(*event, payload),
-            };
-            if !taken {
-                self.retry_at = Some(Instant::now() + CATCH_UP);
-                return;
-            }
-            self.unsent.pop_front();
-        }
-        self.catch_up().await;
     }
 
     /// Answers a client that asked for an answer.

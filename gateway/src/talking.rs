@@ -3,14 +3,15 @@
 use crate::{
     error::ApiError,
     identity::Connected,
+    reasserting::RETRY,
     session::{Session, Stay, acknowledge},
     socket::Incoming,
     state::{Draft, Membership},
 };
-use proto::{Place, Queue, UserCommand, UserId, UserView};
+use proto::{CommandId, Place, Queue, UserCommand, UserId, UserView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 #[derive(Deserialize)]
@@ -71,10 +72,27 @@ impl Session {
 
     /// `request_queue`: waits for a partner.
     pub(crate) async fn request_queue(&mut self, incoming: Incoming) {
-        let result = match self.read::<RequestQueue>(&incoming) {
-            Ok((user, RequestQueue { queue })) => self.queue(user, queue).await,
-            Err(error) => Err(error),
+        let (user, RequestQueue { queue }) = match self.read(&incoming) {
+            Ok(asked) => asked,
+            Err(error) => return self.answer::<()>(incoming, Err(error)),
         };
+        let deadline = incoming.arrived + self.app.config.result_deadline;
+        if self.who.as_ref().is_some_and(|who| who.epoch == 0) {
+            let mut connecting = std::pin::pin!(self.connect(None));
+            match timeout_at(deadline, &mut connecting).await {
+                Ok(Connected::As(_)) => {}
+                Ok(Connected::Refused | Connected::Cut) => {
+                    return acknowledge::<()>(incoming.ack, Err(ApiError::Unavailable));
+                }
+                // Whoever was told so is not queued, and is connected all the same.
+                Err(_too_late) => {
+                    acknowledge::<()>(incoming.ack, Err(ApiError::Unavailable));
+                    connecting.await;
+                    return;
+                }
+            }
+        }
+        let result = self.queue(user, queue).await;
         self.answer(incoming, result);
     }
 
@@ -145,13 +163,14 @@ impl Session {
     }
 
     async fn queue(&mut self, user: UserId, queue: Queue) -> Result<Queued, ApiError> {
-        if self.who.as_ref().is_some_and(|who| who.epoch == 0) {
-            let Connected::As(_) = self.connect(None).await else { return Err(ApiError::Unavailable) };
-        }
         // Over one connection the answer comes before the match by itself.
         let view = self.app.queue(user, queue, Duration::ZERO).await?;
         if let Place::Waiting { queue, since_ms } = view.place {
             self.stay(Stay::Waiting { queue, since_ms });
+        }
+        // Nobody is matched whose connection the matcher does not know.
+        if self.who.as_ref().is_some_and(|who| who.epoch != view.epoch) {
+            self.look_at = Some(Instant::now());
         }
         Ok(Queued { queue })
     }
@@ -171,17 +190,39 @@ impl Session {
     /// Enters the room; idempotent.
     pub(crate) async fn join(&mut self) -> Result<(), ApiError> {
         let user = self.who.as_ref().ok_or(ApiError::Unidentified)?.user;
-        let view: UserView = self.app.asker.ask(&UserCommand::Joined { user }).await?;
-        if let Place::Room(room) = view.place {
-            self.entered(room).await;
+        match self.app.asker.ask(&UserCommand::Joined { user }).await {
+            Ok(UserView { place: Place::Room(room), .. }) => self.entered(room).await,
+            Ok(_) => {}
+            Err(error) => {
+                // The room that was announced is over.
+                if error == ApiError::NotInRoom {
+                    self.look_at = Some(Instant::now() + RETRY);
+                }
+                return Err(error);
+            }
         }
         Ok(())
     }
 
     /// Leaves for good. The user is erased; a later queue request starts anew.
     async fn leave(&mut self, user: UserId) -> Result<(), ApiError> {
-        let _gone: UserView = self.app.asker.ask(&UserCommand::Left { user }).await?;
-        if self.who.as_ref().is_some_and(|who| who.user == user) {
+        let speaks_for_them = self.who.as_ref().is_some_and(|who| who.user == user);
+        // Whatever the answer will be, they do not want to wait any more.
+        if speaks_for_them && self.room().is_none() {
+            self.stay(Stay::Idle);
+        }
+        let (id, left) = (CommandId::new(), UserCommand::Left { user });
+        match self.app.asker.ask_as::<UserView>(id, &left).await {
+            // Old clients hear of no refusal, and do not say it again.
+            Err(ApiError::Unavailable) if !self.modern => {
+                let app = self.app.clone();
+                tokio::spawn(async move { app.asker.insist_as(id, &left).await });
+            }
+            answer => {
+                answer?;
+            }
+        }
+        if speaks_for_them {
             self.let_go();
         }
         Ok(())
