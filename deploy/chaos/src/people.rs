@@ -109,12 +109,12 @@ impl People {
     }
 
     /// Lets nobody in any more, sends everybody home and waits until they are gone, as long as they may need.
-    pub async fn go_home(mut self, patience: Duration) {
+    /// Answers how many are not.
+    pub async fn go_home(mut self, patience: Duration) -> usize {
         self.world.closing.cancel();
         let gone = async { while self.seats.join_next().await.is_some() {} };
-        if tokio::time::timeout(patience, gone).await.is_err() {
-            self.seats.abort_all();
-        }
+        let _all_gone = tokio::time::timeout(patience, gone).await;
+        self.seats.len()
     }
 }
 

@@ -138,7 +138,9 @@ async fn break_under_traffic(
         }
     }
     sleep(plan.calm).await;
-    people.go_home(GOING_HOME).await;
+    let stayed = people.go_home(GOING_HOME).await;
+    wrong.extend((stayed > 0).then(|| format!("{stayed} people did not get home in {GOING_HOME:?}")));
+    wrong.extend(start_what_died(stack).await?);
     Ok(wrong)
 }
 
