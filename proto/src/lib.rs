@@ -36,6 +36,7 @@ pub mod context;
 pub mod database;
 mod delivery;
 pub mod events;
+mod files;
 pub mod health;
 pub mod ids;
 pub mod lease;

@@ -4,7 +4,7 @@
 use crate::{
     bus::Bus,
     connection::Connection,
-    log, numbers, streams,
+    files, log, numbers, streams,
     traces::{Traces, TracesConfig},
 };
 use anyhow::Context as _;
@@ -60,8 +60,8 @@ pub trait ServiceConfig: Parser {
     fn instance(&self) -> String;
 }
 
-/// Runs a service: reads its configuration, starts telemetry, runs it until SIGTERM or SIGINT
-/// and gives it the drain deadline to finish. A failure is one line and a non-zero exit code.
+/// Runs a service: reads its configuration, starts telemetry, takes as many open files as it may,
+/// runs it until SIGTERM or SIGINT and gives it the drain deadline to finish. A failure is one line and a non-zero exit code.
 pub fn main<C, F, Fut>(args: impl IntoIterator<Item = OsString>, run: F) -> ExitCode
 where
     C: ServiceConfig,
@@ -70,7 +70,10 @@ where
 {
     let config = C::parse_from(args);
     match start_telemetry(&config) {
-        Ok(traces) => run_to_the_end(config, run, traces.as_ref()),
+        Ok(traces) => {
+            files::raise_limit();
+            run_to_the_end(config, run, traces.as_ref())
+        }
         Err(error) => {
             // There is no log yet.
             eprintln!("cannot start: {error:#}");
