@@ -28,7 +28,7 @@ pub struct Config {
     /// from everybody.
     #[arg(long, env = "SECRET_KEY", hide_env_values = true)]
     pub secret_key: String,
-    /// The key before the last rotation, whose secrets are still accepted.
+    /// The key before the last rotation, whose secrets are still accepted; empty for none.
     #[arg(long, env = "SECRET_KEY_PREVIOUS", hide_env_values = true)]
     pub secret_key_previous: Option<String>,
     /// How long a secret is good for.
@@ -107,12 +107,21 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
 
 fn lease(text: &str) -> Result<Duration, String> {
     let lease = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if lease >= Duration::from_secs(3) { Ok(lease) } else { Err("at least 3s".to_owned()) }
+    let whole = lease.subsec_nanos() == 0;
+    if whole && lease.as_secs() >= 3 { Ok(lease) } else { Err("whole seconds, at least 3s".to_owned()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lease_lasts_whole_seconds_and_at_least_three() {
+        assert_eq!(lease("3s"), Ok(Duration::from_secs(3)));
+        for wrong in ["2s", "3.5s", "3s 500ms", "soon"] {
+            assert!(lease(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn origins_are_read_with_blanks_and_wrong_ones_refused() {

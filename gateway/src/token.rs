@@ -28,18 +28,13 @@ impl Secrets {
     /// # Errors
     /// When a key is too short.
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
-        let keys: Vec<&[u8]> = [Some(&config.secret_key), config.secret_key_previous.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(|k| k.as_bytes())
-            .collect();
-        anyhow::ensure!(
-            keys.iter().all(|key| key.len() >= MIN_KEY_LENGTH),
-            "SECRET_KEY has to be at least {MIN_KEY_LENGTH} characters; make one with: openssl rand -hex 32"
-        );
+        let key = long_enough("SECRET_KEY", &config.secret_key)?;
+        // Deployments that name it without a value pass on an empty one.
+        let previous = config.secret_key_previous.as_deref().filter(|key| !key.is_empty());
+        let previous = previous.map(|key| long_enough("SECRET_KEY_PREVIOUS", key)).transpose()?;
         Ok(Self {
-            sign: EncodingKey::from_secret(config.secret_key.as_bytes()),
-            verify: keys.into_iter().map(DecodingKey::from_secret).collect(),
+            sign: EncodingKey::from_secret(key),
+            verify: [Some(key), previous].into_iter().flatten().map(DecodingKey::from_secret).collect(),
             ttl_s: config.secret_ttl.as_secs(),
         })
     }
@@ -59,6 +54,14 @@ impl Secrets {
         let claims = |key| decode::<Claims>(secret, key, &validation).ok();
         self.verify.iter().find_map(claims).map(|token| token.claims.sub).ok_or(ApiError::UnknownSecret)
     }
+}
+
+fn long_enough<'a>(name: &str, key: &'a str) -> anyhow::Result<&'a [u8]> {
+    anyhow::ensure!(
+        key.len() >= MIN_KEY_LENGTH,
+        "{name} has to be at least {MIN_KEY_LENGTH} characters; make one with: openssl rand -hex 32"
+    );
+    Ok(key.as_bytes())
 }
 
 #[cfg(test)]
@@ -102,7 +105,25 @@ mod tests {
     }
 
     #[test]
-    fn a_short_key_is_refused() {
-        assert!(secrets(&["short"]).is_err());
+    fn a_secret_is_good_for_its_time() {
+        let secrets = secrets(&[OLD, "--secret-ttl", "10m"]).expect("a key");
+        let before = get_current_timestamp();
+        let secret = secrets.sign(UserId::new()).expect("signed");
+        let claims: Claims =
+            decode(&secret, &secrets.verify[0], &Validation::new(Algorithm::HS256)).expect("good").claims;
+        assert!((before + 600..=get_current_timestamp() + 600).contains(&claims.exp), "{}", claims.exp);
+    }
+
+    #[test]
+    fn a_short_key_is_refused_by_its_name() {
+        let refusal = |args: &[&str]| secrets(args).err().expect("refused").to_string();
+        assert!(refusal(&["short"]).starts_with("SECRET_KEY has"));
+        assert!(refusal(&[NEW, "--secret-key-previous", "short"]).starts_with("SECRET_KEY_PREVIOUS has"));
+    }
+
+    #[test]
+    fn an_empty_previous_key_is_none() {
+        let secrets = secrets(&[NEW, "--secret-key-previous", ""]).expect("a key");
+        assert_eq!(secrets.verify.len(), 1);
     }
 }
