@@ -8,8 +8,10 @@
 use crate::{config::Config, web::Sockets};
 use axum::{
     body::Body,
-    extract::{ConnectInfo, Request, connect_info::Connected},
-    http::header,
+    extract::{ConnectInfo, Request, State, connect_info::Connected},
+    http::{StatusCode, header},
+    middleware::Next,
+    response::Response,
     serve::{IncomingStream, Listener},
 };
 use socketioxide::{ProtocolVersion, TransportType, extract::SocketRef, socket::Sid};
@@ -54,6 +56,10 @@ impl Listener for Entrance {
         let (stream, address) = Listener::accept(&mut self.listener).await;
         if let Err(error) = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.patience)) {
             tracing::debug!(%error, "a connection keeps the system's patience");
+        }
+        // What is told is small, and not to wait for what was told before it.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection tells small things late");
         }
         (Connection::new(stream), address)
     }
@@ -141,22 +147,37 @@ impl Connected<IncomingStream<'_, Entrance>> for Peer {
 pub(crate) struct Upgrades(Mutex<HashMap<Sid, Weak<CancellationToken>>>);
 
 impl Upgrades {
-    /// Notes the connection of a request that asks for an upgrade.
-    pub(crate) fn note(&self, request: &Request) {
-        let Some(sid) = asks(request, "sid") else { return };
-        let (Ok(sid), Some(ConnectInfo(peer))) = (sid.parse(), request.extensions().get::<ConnectInfo<Peer>>()) else {
-            return;
-        };
+    fn note(&self, sid: Sid, cut: Weak<CancellationToken>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() == all.capacity() {
             all.retain(|_, cut| cut.strong_count() > 0);
         }
-        all.insert(sid, peer.cut.clone());
+        all.insert(sid, cut);
     }
 
     fn of(&self, sid: Sid) -> Option<Weak<CancellationToken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&sid)
     }
+}
+
+/// Notes the connection of an upgrade once it is one, after which the connection takes no other request: what is
+/// kept is bounded by the connections that there are, whatever strangers ask for on one.
+pub(crate) async fn upgrade(State(upgrades): State<Arc<Upgrades>>, request: Request, next: Next) -> Response {
+    let asked = upgrade_of(&request);
+    let response = next.run(request).await;
+    if let Some((sid, cut)) = asked
+        && response.status() == StatusCode::SWITCHING_PROTOCOLS
+    {
+        upgrades.note(sid, cut);
+    }
+    response
+}
+
+/// The session for which an upgrade is asked, and the connection.
+fn upgrade_of(request: &Request) -> Option<(Sid, Weak<CancellationToken>)> {
+    let sid = asks(request, "sid").filter(|_| asks(request, "transport") == Some("websocket"))?;
+    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<Peer>>()?;
+    Some((sid.parse().ok()?, peer.cut.clone()))
 }
 
 /// A parameter of a request's query.
@@ -199,5 +220,33 @@ impl Doors {
         {
             tracing::debug!(status = %answer.status(), "a polling client was gone by itself");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::{Router, middleware};
+
+    /// How many upgrades are noted after 100 requests on one connection that are answered so.
+    async fn noted(status: StatusCode) -> usize {
+        let upgrades = Arc::<Upgrades>::default();
+        let noting = middleware::from_fn_with_state(upgrades.clone(), upgrade);
+        let router = Router::new().fallback(move || std::future::ready(status)).layer(noting);
+        let cut = Arc::new(CancellationToken::new());
+        for _ in 0..100 {
+            let peer = Peer { address: IpAddr::from([127, 0, 0, 1]), cut: Arc::downgrade(&cut) };
+            let uri = format!("/socket.io/?EIO=4&transport=websocket&sid={}", Sid::new());
+            let mut request = Request::get(uri).body(Body::empty()).expect("a request");
+            request.extensions_mut().insert(ConnectInfo(peer));
+            assert_eq!(router.clone().oneshot(request).await.expect("answered").status(), status);
+        }
+        upgrades.0.lock().expect("whole").len()
+    }
+
+    #[tokio::test]
+    async fn what_only_asks_for_an_upgrade_is_not_kept() {
+        assert_eq!(noted(StatusCode::BAD_REQUEST).await, 0);
+        assert_eq!(noted(StatusCode::SWITCHING_PROTOCOLS).await, 100);
     }
 }

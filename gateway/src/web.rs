@@ -3,7 +3,7 @@
 
 use crate::{
     config::Config,
-    connection::{Doors, Peer, Upgrades, asks},
+    connection::{Doors, Peer, asks, upgrade},
     error::{ApiError, MAX_BODY},
     rest, socket,
     state::Shared,
@@ -56,7 +56,8 @@ pub(crate) fn router(app: &Shared) -> (Router, SocketIo, Doors) {
     let router = Router::new()
         // As one service: as a layer it would be made anew for each route, each with sockets of its own.
         .fallback_service(sockets)
-        .layer(middleware::from_fn_with_state((app.clone(), doors.upgrades.clone()), handshake))
+        .layer(middleware::from_fn_with_state(doors.upgrades.clone(), upgrade))
+        .layer(middleware::from_fn_with_state(app.clone(), handshake))
         .layer(middleware::from_fn_with_state(app.clone(), known_origin))
         // Outermost, so that errors, polling and preflights have its headers too.
         .layer(cors(&app.config));
@@ -119,7 +120,7 @@ async fn known_origin(State(app): State<Shared>, request: Request, next: Next) -
 }
 
 /// A draining gateway lets nobody new in; whoever asks again finds another one.
-async fn handshake(State((app, upgrades)): State<(Shared, Arc<Upgrades>)>, request: Request, next: Next) -> Response {
+async fn handshake(State(app): State<Shared>, request: Request, next: Next) -> Response {
     let rest = request.uri().path().strip_prefix(SOCKETS);
     if !rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
         return next.run(request).await;
@@ -129,9 +130,6 @@ async fn handshake(State((app, upgrades)): State<(Shared, Arc<Upgrades>)>, reque
             return ([(header::CONNECTION, "close")], ApiError::Unavailable).into_response();
         }
         return admit(State(app), request, next).await;
-    }
-    if asks(&request, "transport") == Some("websocket") {
-        upgrades.note(&request);
     }
     next.run(request).await
 }
