@@ -22,7 +22,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Shared by everything in the process.
@@ -95,6 +95,9 @@ impl Memberships {
     }
 }
 
+/// How long the bus may take for what is told now or never.
+const NOW: Duration = Duration::from_millis(250);
+
 impl App {
     /// Who is here, for operators.
     pub(crate) fn on_gateway(&self) -> OnGateway {
@@ -150,9 +153,11 @@ impl App {
         self.asker.publish(&RoomCommand::MessageLiked { room, user, message }).await
     }
 
-    /// Tells the partner that somebody types, or no longer.
+    /// Tells the partner that somebody types, or no longer: now or never. While NATS hangs it is not waited for.
     pub(crate) async fn typing(&self, to: Membership, typing: bool) -> Result<(), ApiError> {
-        self.bus.tell(Some(to.room), to.partner, &Live::Typing { typing }).await.map_err(unavailable)
+        let live = Live::Typing { typing };
+        let telling = timeout(NOW, self.bus.tell(Some(to.room), to.partner, &live));
+        telling.await.map_err(|_too_late| ApiError::Unavailable)?.map_err(unavailable)
     }
 
     /// A page of what was said after a room sequence.
