@@ -1,7 +1,7 @@
 //! What clients ask for over their socket.
 
 use crate::{
-    error::ApiError,
+    error::{self, ApiError},
     identity::Connected,
     reasserting::RETRY,
     session::{Session, Stay, acknowledge},
@@ -43,20 +43,17 @@ struct Typing {
 impl Session {
     /// `hello`, `register_sid`: this socket speaks for this user.
     pub(crate) async fn hello(&mut self, incoming: &Incoming) {
-        // Another socket each time would otherwise be a way around the pace of one.
-        if let Some(user) = self.user_of(incoming)
-            && self.app.limits.act(user).is_ok()
-        {
-            self.identify(user, None).await;
+        if let Err(error) = self.speak_for(incoming).await {
+            error::note(&error);
         }
     }
 
     /// `join_room`: enters the room that `queue_complete` told of.
     pub(crate) async fn join_room(&mut self, incoming: Incoming) {
-        if let Some(user) = self.user_of(&incoming) {
-            self.identify(user, None).await;
-        }
-        let result = self.join().await;
+        let result = match self.speak_for(&incoming).await {
+            Ok(()) => self.join().await,
+            Err(error) => Err(error),
+        };
         self.answer(incoming, result);
     }
 
@@ -142,6 +139,16 @@ impl Session {
             Err(error) => Err(error),
         };
         self.answer(incoming, result);
+    }
+
+    /// Speaks for the user of a bare secret, if there is one. It counts as an action of theirs: another socket each
+    /// time would otherwise be a way around the pace of one.
+    async fn speak_for(&mut self, incoming: &Incoming) -> Result<(), ApiError> {
+        if let Some(user) = self.user_of(incoming) {
+            self.app.limits.act(user)?;
+            self.identify(user, None).await;
+        }
+        Ok(())
     }
 
     /// The user of the bare secret that old clients send. A secret that nobody signed is ignored:
