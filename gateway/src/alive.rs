@@ -31,7 +31,6 @@ pub(crate) async fn hold_lease(app: Shared, mut lease: Lease) {
             Err(error) => tracing::warn!("the lease was not renewed: {error:#}"),
         }
         look_again_after_reconnect(&app, &mut connects);
-        app.limits.tidy();
     }
     if let Err(error) = lease.give_back().await {
         tracing::warn!("{error:#}");

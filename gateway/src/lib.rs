@@ -97,6 +97,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) -> anyhow::Result<
     let app = start(config, id, bus, secrets).await?;
     let lease = tokio::spawn(alive::hold_lease(app.clone(), alive::lease(&app).await?));
     alive::follow_queue_status(app.clone()).await?;
+    tokio::spawn(limits::keep_tidy(app.clone()));
 
     let (router, io, doors) = web::router(&app);
     let closing = CancellationToken::new();

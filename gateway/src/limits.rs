@@ -1,12 +1,14 @@
 //! How much one person may ask for, and how much one address.
 
-use crate::{address::limited, config::Config, error::ApiError};
+use crate::{address::limited, config::Config, error::ApiError, state::Shared};
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use proto::UserId;
-use std::{net::IpAddr, num::NonZeroU32};
+use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
 /// A burst is this many seconds' worth.
 const BURST_S: u32 = 10;
+/// How often those who have been quiet are forgotten.
+const TIDY_EVERY: Duration = Duration::from_secs(2);
 
 /// Floods are refused with the time after which asking again makes sense.
 pub(crate) struct Limits {
@@ -42,15 +44,22 @@ impl Limits {
             .map_err(|refused| ApiError::TooMany(refused.wait_time_from(addresses.clock().now())))
     }
 
-    /// Forgets who has been quiet: of an address at most for the time of a burst. Called every two seconds, so that
-    /// what is kept is bounded by what came in that time.
-    pub(crate) fn tidy(&self) {
+    /// Forgets who has been quiet: of an address at most for the time of a burst.
+    fn tidy(&self) {
         self.actions.retain_recent();
         self.actions.shrink_to_fit();
         if let Some(addresses) = &self.addresses {
             addresses.retain_recent();
             addresses.shrink_to_fit();
         }
+    }
+}
+
+/// Tidies up until everybody has gone: what is kept is bounded by what came in [`TIDY_EVERY`] and a burst.
+pub(crate) async fn keep_tidy(app: Shared) {
+    let mut tick = tokio::time::interval(TIDY_EVERY);
+    while app.gone.run_until_cancelled(tick.tick()).await.is_some() {
+        app.limits.tidy();
     }
 }
 
