@@ -11,7 +11,7 @@ import { behindHaproxy } from '../src/haproxy.js';
 import { exchange } from '../src/http.js';
 import { POLLING, UPGRADE, WEBSOCKET } from '../src/libraries.js';
 import { scenario } from '../src/scenario.js';
-import { caughtUp, meet, resumed, talk, tells } from '../src/together.js';
+import { caughtUp, fiveInOrder, meet, resumed, talk, tells } from '../src/together.js';
 
 const KINDS = ['Angular', 'React', 'Modern'];
 const WAYS = { 'polling only': POLLING, 'polling with an upgrade': UPGRADE, 'WebSocket only': WEBSOCKET };
@@ -40,6 +40,12 @@ for (const kind of KINDS) {
     }, options);
   }
 }
+
+scenario('five parallel POSTs arrive in order through haproxy', async ({ client, system }) => {
+  const [speaker, listener] = ['Angular', 'Modern'].map((kind) => client(kind, { on: system.url, transports: WEBSOCKET }));
+  await meet(speaker, 'talk', listener, 'talk');
+  for (let round = 0; round < 10; round += 1) await fiveInOrder(speaker, listener, round);
+}, options);
 
 scenario('polling reaches its gateway by the cookie, and without it another one', async ({ system }) => {
   const statuses = async (agent, keep) => {

@@ -1,6 +1,7 @@
 // What two people do in most tests: they meet, and they talk.
 
 import assert from 'node:assert/strict';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { until } from './deadline.js';
 import * as shapes from './shapes.js';
@@ -67,4 +68,30 @@ export async function resumed(client, back, missed) {
       name === 'resumed' ? args[0].messages : name === 'send_message_to_client' ? args : []).map(({ nonce }) => nonce);
   await until(5_000, () => heard().includes(missed.at(-1).nonce), `${client.name} catches up`);
   assert.deepEqual(heard(), missed.map(({ nonce }) => nonce), `${client.name} got exactly what it missed`);
+}
+
+const FIVE = ['one', 'two', 'three', 'four', 'five'];
+
+/** Posts five messages, and sees them heard and numbered in the order in which they were sent off. */
+export async function fiveInOrder(speaker, listener, round) {
+  const contents = FIVE.map((word) => `${round} ${word}`);
+  const answers = await postsInParallel(speaker, contents);
+  assert.deepEqual(answers.map(({ status }) => status), contents.map(() => 201));
+  const heard = [];
+  while (heard.length < contents.length) heard.push((await listener.hears()).content);
+  assert.deepEqual(heard, contents, `round ${round}`);
+  const numbers = answers.map(({ body }) => body.data.seq);
+  assert.deepEqual(numbers, numbers.map((_, index) => round * FIVE.length + index + 1));
+}
+
+/** Each is sent off a millisecond after the one before, sooner than anybody types, and none waits for an answer. */
+async function postsInParallel(speaker, contents) {
+  const answers = [];
+  for (const content of contents) {
+    const { sent, answer } = speaker.posts(content);
+    answers.push(answer);
+    await sent;
+    await pause(1);
+  }
+  return Promise.all(answers);
 }
