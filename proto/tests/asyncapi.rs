@@ -42,6 +42,7 @@ fn subjects_of_the_code() -> Vec<(&'static str, Vec<String>)> {
     vec![
         ("MATCHER_WAKE", all(&[subjects::MATCHER_WAKE])),
         ("QUEUE_STATUS", all(&[subjects::QUEUE_STATUS])),
+        ("CONNECTS", all(&[subjects::CONNECTS])),
         ("USER_COMMANDS", all(&subjects::USER_COMMANDS)),
         ("ROOM_COMMANDS", all(&subjects::ROOM_COMMANDS)),
         ("DEAD_LETTERS", all(&[subjects::DEAD_LETTERS])),
