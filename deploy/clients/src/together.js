@@ -85,7 +85,7 @@ export async function fiveInOrder(speaker, listener, round) {
 }
 
 /** Each is sent off a millisecond after the one before, sooner than anybody types, and none waits for an answer. */
-async function postsInParallel(speaker, contents) {
+export async function postsInParallel(speaker, contents) {
   const answers = [];
   for (const content of contents) {
     const { sent, answer } = speaker.posts(content);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 
 import { newNonce } from '../src/angular.js';
 import { scenario } from '../src/scenario.js';
-import { fiveInOrder, meet, talk, tells } from '../src/together.js';
+import { fiveInOrder, meet, postsInParallel, talk, tells } from '../src/together.js';
 
 const ROUNDS = 20;
 
