@@ -156,7 +156,7 @@ test("leaving asks first, tells the other one, and one can start over", async ()
   await ann.leaves();
   await ann.sees("You have left");
   await ben.sees("The other person has left");
-  assert.equal(await ben.focused(), "H2 The other person has left");
+  await until(async () => (await ben.focused()) === "H2 The other person has left", "the focus on what happened");
   assert.deepEqual(await ben.texts(), ["Bye."]);
   for (const person of [ann, ben]) {
     await person.button("Start over").click();
