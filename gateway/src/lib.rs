@@ -7,7 +7,8 @@
 //! 2. `App::send` in [`state`] publishes it as a command ([`asking`]) and waits for the result.
 //! 3. chat-store keeps it and answers: the sender has its 201 or acknowledgement.
 //! 4. chat-store tells both members' gateways; [`listening`] (`message`) emits it to the partner,
-//!    in the order of the room's sequence ([`cursor`]); [`resuming`] asks the history where one is missing.
+//!    in the order of the room's sequence ([`cursor`]); [`emitting`] keeps what a slow socket does not take; [`resuming`]
+//!    asks the history where one is missing.
 //!
 //! What happens when somebody comes:
 //!
@@ -15,9 +16,10 @@
 //! 2. [`session`] and [`identity`]: subscribes to the user's events and tells the matcher.
 //! 3. `request_queue`, or POST /queue: the matcher puts the user in a queue.
 //! 4. The matcher's `matched` comes in [`listening`] (`take_up`) and goes out as `queue_complete`.
-//! 5. [`alive`] holds the lease whose lapse tells that this gateway was killed; [`reads`] tells
+//! 5. When something may have been missed, [`reasserting`] looks at the matcher's state, and says again who is here.
+//! 6. [`alive`] holds the lease whose lapse tells that this gateway was killed; [`reads`] tells
 //!    operators who is here.
-//! 6. At SIGTERM [`leaving`] lets one person after the other go; [`connection`] closes theirs alone.
+//! 7. At SIGTERM [`leaving`] lets one person after the other go; [`connection`] closes theirs alone.
 //!
 //! [`web`] puts it all on one port, [`address`] and [`limits`] say how much of it one may use; [`error`] is the
 //! envelope of every answer; [`spans`] is where traces begin and end.

@@ -20,11 +20,11 @@
 //! - [`streams`]: streams, consumers and the bucket of leases.
 //! - [`commands`] and [`events`]: the payloads; their golden files are in `tests/golden`.
 //! - [`operators`] and [`micro`]: what operators are told and may ask, without content.
-//! - [`bus`]: publishing, decoding, replying, dead letters.
+//! - [`bus`]: publishing and asking; `delivery`: decoding, replying, dead letters.
 //! - [`lease`]: keys with a time to live, which say who lives and who ticks.
 //! - [`connection`]: where NATS is, and as whom a process signs in.
 //! - `database`: the same of MongoDB, for those that have the feature `mongodb`.
-//! - [`service`] and [`health`]: configuration, log, signals and the health port.
+//! - [`service`] and [`health`]: configuration, log, signals and the health port; `files`: how many may be open.
 //! - [`numbers`]: the metrics that every service has.
 //! - [`traces`] and [`context`]: where spans go, and which trace a message belongs to.
 
