@@ -102,7 +102,8 @@ impl Asker {
 
     /// Takes back a command of which nobody knows whether the stream has it: another one that changes nothing is
     /// published under its id, until the stream has one of the two. Answers the place of the command, if that is
-    /// there; otherwise it never comes, also when it is still on its way.
+    /// there; otherwise it never comes, also when it is still on its way. When the bus has lost an answer, the place may
+    /// be that of the other one.
     pub(crate) async fn take_back(&self, id: CommandId, instead: &impl Command) -> Option<u64> {
         loop {
             if let Ok(stored) = self.bus.command(id, instead, None).await

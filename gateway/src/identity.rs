@@ -32,7 +32,7 @@ impl Session {
         // event falls between the answer and the subscription.
         let subscribe = move |app: Shared| async move { app.bus.client.subscribe(subjects::live_of(user)).await.ok() };
         let Some(events) = self.persist(subscribe).await else { return };
-        self.who = Some(Who { user, epoch: 0, events, stay: Stay::Idle });
+        self.who = Some(Who { user, epoch: 0, also: Vec::new(), events, stay: Stay::Idle });
         if self.closed.token.is_cancelled() {
             return;
         }
@@ -78,19 +78,17 @@ impl Session {
         Connected::As(answer)
     }
 
-    /// Of what was said and not answered the last that is in the stream counts, or will: by its place there the
-    /// matcher is told that this connection is gone, perhaps before it hears of it.
+    /// What was said and not answered is in the stream, or not: by its place there the matcher is told that this
+    /// connection is gone, perhaps before it hears of it.
     async fn take_back(&mut self, user: UserId, said: Vec<CommandId>) {
         if !self.closed.token.is_cancelled() {
             return;
         }
         let nothing = UserCommand::Disconnected { user, epoch: 0, seen: 0, cause: Loss::Lost };
-        for id in said.into_iter().rev() {
-            if let Some(epoch) = self.app.asker.take_back(id, &nothing).await {
-                if let Some(who) = &mut self.who {
-                    who.epoch = who.epoch.max(epoch);
-                }
-                return;
+        for id in said {
+            let place = self.app.asker.take_back(id, &nothing).await;
+            if let Some(who) = &mut self.who {
+                who.also.extend(place);
             }
         }
     }
@@ -143,17 +141,16 @@ impl Session {
         if !self.modern && self.closed.by_goodbye() {
             return self.abandon().await;
         }
-        let Some(Who { user, epoch, mut stay, .. }) = self.who.take() else { return };
+        let Some(Who { user, epoch, also, mut stay, .. }) = self.who.take() else { return };
         self.app.memberships.leave(user, epoch);
-        if epoch == 0 {
-            return;
-        }
         let seen = match &mut stay {
             Stay::Room(room) if self.closed.in_silence() => room.trail.arrived(),
             Stay::Room(room) => room.cursor.seq(),
             Stay::Idle | Stay::Waiting { .. } => 0,
         };
         let cause = if self.closed.token.is_cancelled() { Loss::Lost } else { Loss::Drained };
-        self.app.asker.insist(&UserCommand::Disconnected { user, epoch, seen, cause }).await;
+        for epoch in also.into_iter().chain([epoch]).filter(|epoch| *epoch != 0) {
+            self.app.asker.insist(&UserCommand::Disconnected { user, epoch, seen, cause }).await;
+        }
     }
 }

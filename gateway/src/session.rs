@@ -55,6 +55,8 @@ pub(crate) struct Who {
     /// This connection's number at the matcher; 0 while the matcher does not know it, because it has
     /// erased the user. In a room or not is what `stay` says.
     pub(crate) epoch: u64,
+    /// Other numbers that the matcher may know this connection by, of which no answer came.
+    pub(crate) also: Vec<u64>,
     pub(crate) events: Subscriber,
     pub(crate) stay: Stay,
 }

@@ -170,6 +170,7 @@ fn stamp(delivery: &Delivery<UserCommand>) -> Stamp {
     let taken = delivery.raw.info().map_or(0, |info| info.published.unix_timestamp_nanos() / 1_000_000);
     Stamp {
         sequence: delivery.sequence,
+        said_at: delivery.at_ms,
         taken_at: i64::try_from(taken).unwrap_or(delivery.at_ms),
         age: delivery.age(),
         now: now_ms(),

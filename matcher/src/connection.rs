@@ -1,7 +1,14 @@
 //! What connections make of a user: pure steps, in whatever order they arrive.
 
-use crate::user::{Changed, Stamp, State, User};
+use crate::{
+    config::ms,
+    user::{Changed, Stamp, State, User},
+};
 use proto::{GatewayId, Refusal};
+use std::time::Duration;
+
+/// How far the clocks of gateways and of NATS may be apart; well above what NTP leaves.
+const CLOCKS_AGREE: Duration = Duration::from_secs(2);
 
 /// A connection that is gone.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +36,18 @@ impl User {
         }
         let replaced = reassert.is_some_and(|old| !self.is_newest(old) || self.let_go > stamp.sequence);
         // With the same epoch it is gone already: the disconnect was faster.
-        if self.epoch >= stamp.sequence || replaced {
+        let gone = self.epoch >= stamp.sequence || self.gone_unheard.contains(&stamp.sequence);
+        if gone || replaced || self.is_overtaken(stamp) {
             return Err(Refusal::Outdated);
         }
         if self.would_revive(stamp) {
             return Err(Refusal::Failed);
         }
         self.epoch = stamp.sequence;
+        self.gone_unheard.retain(|epoch| *epoch > stamp.sequence);
+        if reassert.is_none() {
+            self.said_at = stamp.said_at;
+        }
         self.reasserted = reassert.unwrap_or(0);
         self.connected = true;
         self.gateway = Some(gateway.clone());
@@ -48,6 +60,13 @@ impl User {
         Ok(true)
     }
 
+    /// Said before the newest connection was, and told after it: a gateway or a NATS server hung meanwhile, and
+    /// whoever made this connection has given it up.
+    fn is_overtaken(&self, stamp: Stamp) -> bool {
+        let hung = stamp.taken_at.saturating_sub(stamp.said_at) > ms(CLOCKS_AGREE);
+        hung && stamp.said_at < self.said_at
+    }
+
     /// By its present name, or by the one that it had before it was reasserted.
     fn is_newest(&self, epoch: u64) -> bool {
         epoch != 0 && (epoch == self.epoch || epoch == self.reasserted)
@@ -58,6 +77,14 @@ impl User {
         let newer = gone.epoch > self.epoch;
         if !newer && !self.is_newest(gone.epoch) {
             return false;
+        }
+        // The one that is there goes by its own name only: nobody can tell yet whether this one would have replaced it.
+        if newer && self.connected {
+            let noted = !self.gone_unheard.contains(&gone.epoch);
+            if noted {
+                self.gone_unheard.push(gone.epoch);
+            }
+            return noted;
         }
         let noted = gone.sequence > self.let_go;
         self.let_go = self.let_go.max(gone.sequence);
@@ -150,6 +177,32 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_that_is_gone_before_anybody_heard_of_it_harms_no_older_one() {
+        let mut user = waiting();
+        connect(&mut user, 5, None).expect("connects");
+        assert!(disconnect(&mut user, 8, 7));
+        assert!(user.connected);
+        assert_eq!(connect(&mut user, 7, None), Err(Refusal::Outdated));
+        assert!(disconnect(&mut user, 9, 5));
+        assert_eq!(connect(&mut user, 7, None), Err(Refusal::Outdated), "nor after it");
+    }
+
+    #[test]
+    fn what_was_said_before_and_hung_replaces_no_newer_connection() {
+        let told = ms(CLOCKS_AGREE) + 1;
+        let hung = |sequence, said_at| Stamp { said_at, taken_at: said_at + told, ..stamp(sequence) };
+        let gateway = "g".parse().expect("an id");
+        let mut user = waiting();
+        connect(&mut user, 5, None).expect("connects");
+        assert_eq!(user.connect(hung(7, NOW - 1), &gateway, None), Err(Refusal::Outdated));
+        assert!(disconnect(&mut user, 8, 7), "is taken back");
+        assert!(user.connected);
+        let skewed = Stamp { said_at: NOW - told + 1, ..stamp(9) };
+        assert_eq!(user.connect(skewed, &gateway, None), Ok(true), "by a clock that is a little late");
+        assert_eq!(user.connect(hung(10, NOW), &gateway, None), Ok(true), "said after it");
+    }
+
+    #[test]
     fn the_same_connect_again_changes_nothing() {
         let mut user = somebody();
         assert_eq!(connect(&mut user, 5, None), Ok(true));
@@ -201,8 +254,8 @@ mod tests {
         assert_eq!(connect(&mut user, 7, Some(5)), Err(Refusal::Outdated));
     }
 
-    /// `(true, n)` connects with epoch `n`, `(false, n)` disconnects it.
-    fn play(steps: &[(bool, u64)]) -> (bool, u64) {
+    /// `(true, n)` connects with epoch `n`, `(false, n)` disconnects it. The connection that is left.
+    fn play(steps: &[(bool, u64)]) -> Option<u64> {
         let mut user = waiting();
         for (up, epoch) in steps {
             if *up {
@@ -211,12 +264,12 @@ mod tests {
                 disconnect(&mut user, 100 + epoch, *epoch);
             }
         }
-        (user.connected, user.epoch)
+        user.connected.then_some(user.epoch)
     }
 
     proptest! {
         #[test]
-        fn connections_come_to_the_same_in_any_order_and_number(
+        fn in_any_order_and_number_who_is_gone_is_gone_and_who_is_newest_stays(
             gone in prop::collection::vec(any::<bool>(), 1..5),
             order in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
         ) {
@@ -224,10 +277,14 @@ mod tests {
             let downs = (1..).zip(&gone).filter(|(_, gone)| **gone).map(|(epoch, _)| (false, epoch));
             let mut all: Vec<(bool, u64)> = ups.chain(downs).collect();
             all.sort_by_key(|(up, epoch)| (*epoch, !up));
-            let in_order = play(&all);
             let mut shuffled: Vec<(bool, u64)> = order.iter().map(|index| *index.get(&all)).collect();
             shuffled.extend(all.iter().rev());
-            prop_assert_eq!(play(&shuffled), in_order);
+            let (newest, gone_of) = (gone.len() as u64, |epoch: u64| all.contains(&(false, epoch)));
+            for steps in [&all, &shuffled] {
+                let left = play(steps);
+                prop_assert!(!left.is_some_and(gone_of), "{left:?} is gone");
+                prop_assert!(gone_of(newest) || left == Some(newest), "{left:?} is not the newest");
+            }
         }
     }
 }

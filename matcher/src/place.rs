@@ -94,7 +94,9 @@ impl User {
             acted: self.acted,
             epoch: self.epoch,
             reasserted: self.reasserted,
+            said_at: self.said_at,
             let_go: self.let_go,
+            gone_unheard: std::mem::take(&mut self.gone_unheard),
             erased_at: Some(now),
             ..Self::absent(self.id)
         };

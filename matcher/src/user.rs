@@ -52,8 +52,14 @@ pub(crate) struct User {
     /// The epoch that this very connection had before its gateway reasserted it; 0: none. Its
     /// gateway may not have heard of the new one yet.
     pub(crate) reasserted: u64,
+    /// When the newest connection was said to be there, by its gateway's clock.
+    #[serde(default)]
+    pub(crate) said_at: i64,
     /// The sequence of the newest disconnect: what was reasserted before it stays gone.
     pub(crate) let_go: u64,
+    /// Newer connections that are gone already, although nobody has heard of them yet, or that were refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) gone_unheard: Vec<u64>,
     pub(crate) connected: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) gateway: Option<GatewayId>,
@@ -77,7 +83,9 @@ pub(crate) struct User {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp {
     pub(crate) sequence: u64,
-    /// When the stream took it, in milliseconds since 1970.
+    /// When it was said, in milliseconds since 1970 by the gateway's clock.
+    pub(crate) said_at: i64,
+    /// When the stream took it, in milliseconds since 1970 by the clock of NATS.
     pub(crate) taken_at: i64,
     /// How long ago it was published.
     pub(crate) age: Duration,
@@ -102,7 +110,9 @@ impl User {
             room: None,
             epoch: 0,
             reasserted: 0,
+            said_at: 0,
             let_go: 0,
+            gone_unheard: Vec::new(),
             connected: false,
             gateway: None,
             seen: 0,
@@ -127,7 +137,7 @@ pub(crate) mod tests {
     pub(crate) const NOW: i64 = 1_000_000;
 
     pub(crate) fn stamp(sequence: u64) -> Stamp {
-        Stamp { sequence, taken_at: NOW, age: Duration::ZERO, now: NOW }
+        Stamp { sequence, said_at: NOW, taken_at: NOW, age: Duration::ZERO, now: NOW }
     }
 
     pub(crate) fn somebody() -> User {

@@ -98,3 +98,26 @@ async fn who_goes_while_they_are_asserted_again_is_told_of_although_the_assertio
     let UserCommand::Disconnected { user: who, epoch, .. } = told else { panic!("{told:?}") };
     assert_eq!((who, epoch), (user, asserted.sequence));
 }
+
+/// Nobody here knows which of the two the matcher has taken.
+#[tokio::test]
+async fn who_goes_after_two_attempts_without_an_answer_is_told_of_under_every_number() {
+    let mut scene = Scene::open(&["--result-deadline=1s"]).await;
+    let Guest { user, socket, epoch } = scene.guest(Place::Idle).await;
+    let matcher = &mut scene.matcher;
+    matcher.tell(subjects::read_user(user), UserView { user, epoch: 0, seen: 0, place: Place::Idle }).await;
+    matcher.let_the_lease_lapse().await;
+    let mut numbers = Vec::new();
+    for _ in 0..2 {
+        let asserted = matcher.next().await;
+        assert!(matches!(asserted.command, UserCommand::Connected { reassert: Some(old), .. } if old == epoch));
+        numbers.push(asserted.sequence);
+    }
+    numbers.push(epoch);
+
+    drop(socket);
+    for number in numbers {
+        let told = matcher.next().await.command;
+        assert!(matches!(told, UserCommand::Disconnected { epoch, .. } if epoch == number), "{number}: {told:?}");
+    }
+}

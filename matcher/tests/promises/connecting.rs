@@ -2,7 +2,12 @@
 
 use crate::world::{World, by_id, count, good, waits_since};
 use mongodb::bson::doc;
-use proto::{Live, Place, Queue, Refusal, Reply, UserCommand, commands::Loss, events::EndReason};
+use proto::{
+    Command as _, Live, Place, Queue, Refusal, Reply, UserCommand,
+    bus::now_ms,
+    commands::{Loss, VERSION},
+    events::EndReason,
+};
 use std::time::{Duration, Instant};
 
 const QUICK: &[&str] = &["--match-interval", "100ms"];
@@ -94,6 +99,26 @@ async fn a_late_disconnect_of_an_old_socket_harms_nobody() {
     let late = UserCommand::Disconnected { user: vent.id, epoch: old, seen: 0, cause: Loss::Lost };
     assert_eq!(world.ask(&late).await, Reply::Refused(Refusal::Outdated));
     assert_eq!(world.read(vent.id).await.epoch, vent.epoch);
+}
+
+/// Publishes a command that was said this long ago, and says its place in the stream.
+async fn said_before(world: &World, command: &UserCommand, ago: Duration) -> u64 {
+    let mut payload = serde_json::to_value(command).expect("JSON");
+    payload["v"] = VERSION.into();
+    payload["at_ms"] = (now_ms() - i64::try_from(ago.as_millis()).expect("milliseconds")).into();
+    let sent = world.bus.js.publish(command.subject(), payload.to_string().into()).await.expect("sent");
+    sent.await.expect("stored in the stream").sequence
+}
+
+/// Its gateway, or the NATS server that it was said to, hung meanwhile, and its client has given it up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_told_late_replaces_no_newer_one() {
+    let (world, _matcher) = World::with_matcher(QUICK).await;
+    let person = world.waiting(Queue::Vent).await;
+    let hung = said_before(&world, &world.connected(person.id, None), Duration::from_secs(10)).await;
+    let taken_back = UserCommand::Disconnected { user: person.id, epoch: hung, seen: 0, cause: Loss::Lost };
+    world.ask(&taken_back).await;
+    assert_eq!(world.read(person.id).await.epoch, person.epoch);
 }
 
 #[tokio::test(flavor = "multi_thread")]
