@@ -68,14 +68,14 @@ pub(crate) fn count(entries: &[Entry], facts: &[Fact], coverage: &mut Coverage) 
             Event::Sent { nonce, .. } => drop(in_flight.insert(nonce, entry.at)),
             Event::Acknowledged { nonce, .. } | Event::Refused { nonce, .. } => drop(in_flight.remove(nonce.as_str())),
             Event::FaultBegan { .. } if entry.who == Fault::KillMatcher.name() && hit_a_tick(facts, entry.at) => {
-                coverage.judged(IN_A_TICK);
+                coverage.judged(IN_A_TICK, entry.at);
             }
             // What was sent longer ago was given up without a word.
             Event::FaultBegan { .. }
                 if entry.who == Fault::KillChatStore.name()
                     && in_flight.values().any(|sent| entry.at - sent < LEFT_BEHIND) =>
             {
-                coverage.judged(IN_FLIGHT);
+                coverage.judged(IN_FLIGHT, entry.at);
             }
             _ => {}
         }

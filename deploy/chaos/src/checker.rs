@@ -44,8 +44,8 @@ pub struct Findings {
 }
 
 impl Findings {
-    pub(crate) fn judged(&mut self, what: &'static str) {
-        self.coverage.judged(what);
+    pub(crate) fn judged(&mut self, what: &'static str, at: Ms) {
+        self.coverage.judged(what, at);
     }
 
     /// A violation at this time that concerns these users and rooms.

@@ -58,7 +58,7 @@ impl Life {
             return false;
         };
         let number = self.world.number();
-        self.line = Some(Line { socket: Arc::new(socket), number });
+        self.line = Some(Line { socket: Arc::new(socket), number, gateway });
         let state = resumed["state"].as_str().unwrap_or_default().to_owned();
         let room = resumed["room_id"].as_str().map(ToOwned::to_owned);
         self.note(Event::Connected { connection: number, gateway, state, room, last_seq, old: false });

@@ -2,8 +2,14 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use crate::{
+    disturbance::Disturbances,
+    history::{Entry, Ms},
+    standstill::MACHINE,
+};
+
 /// What a run has to have judged at least once, whatever its faults are.
-pub const ALWAYS: [&str; 12] = [
+pub const ALWAYS: [&str; 13] = [
     "one open room",
     "both told",
     "acknowledged is kept",
@@ -15,29 +21,51 @@ pub const ALWAYS: [&str; 12] = [
     "back in the room",
     "no ghost offered",
     "nobody left alone",
+    "ends for a reason",
     "erased at the end",
 ];
 
-/// Counts, by what was judged.
+/// What a run has to have judged while each of its faults lasted, or the recovery from it.
+const UNDER_EACH_FAULT: [&str; 6] =
+    ["acknowledged is kept", "stored once", "received by the partner", "received once", "no gap", "one order"];
+
+/// When which could have been seen to be broken.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Coverage(BTreeMap<&'static str, usize>);
+pub struct Coverage(BTreeMap<&'static str, Vec<Ms>>);
 
 impl Coverage {
-    /// One more could have been seen to be broken.
-    pub fn judged(&mut self, what: &'static str) {
-        *self.0.entry(what).or_default() += 1;
+    /// One more could have been seen to be broken, at this time.
+    pub(crate) fn judged(&mut self, what: &'static str, at: Ms) {
+        self.0.entry(what).or_default().push(at);
     }
 
     /// How many.
     #[must_use]
     pub fn of(&self, what: &str) -> usize {
-        self.0.get(what).copied().unwrap_or(0)
+        self.0.get(what).map_or(0, Vec::len)
+    }
+
+    /// What was never judged while a fault of the history lasted, or the recovery from it; each with the fault's name.
+    #[must_use]
+    pub fn missing(&self, entries: &[Entry]) -> Vec<(&'static str, String)> {
+        let faults = Disturbances::of(entries, Ms::MAX / 2);
+        let during = |fault: &str, at: &Ms| {
+            let mut same = faults.all().iter().filter(|other| other.fault == fault);
+            same.any(|fault| (fault.began..=fault.recovered()).contains(at))
+        };
+        let mut names: Vec<&str> =
+            faults.all().iter().map(|fault| fault.fault).filter(|name| *name != MACHINE).collect();
+        names.sort_unstable();
+        names.dedup();
+        let each = names.iter().flat_map(|fault| UNDER_EACH_FAULT.map(|what| (what, *fault)));
+        let never = |(what, fault): &(&str, &str)| !self.0.get(what).into_iter().flatten().any(|at| during(fault, at));
+        each.filter(never).map(|(what, fault)| (what, fault.to_owned())).collect()
     }
 }
 
 impl fmt::Display for Coverage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts: Vec<String> = self.0.iter().map(|(what, count)| format!("{what} {count}")).collect();
+        let counts: Vec<String> = self.0.iter().map(|(what, count)| format!("{what} {}", count.len())).collect();
         formatter.write_str(&counts.join(", "))
     }
 }

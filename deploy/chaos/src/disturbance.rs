@@ -65,7 +65,7 @@ pub(crate) struct Disturbance<'a> {
 }
 
 impl Disturbance<'_> {
-    fn recovered(&self) -> Ms {
+    pub(crate) fn recovered(&self) -> Ms {
         self.over + self.part.recovery()
     }
 }

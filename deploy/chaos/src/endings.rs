@@ -21,15 +21,35 @@ const ERASED: Ms = 5_000;
 /// What faults excuse at most, with the recovery from them: of the erasure, and of what was stored after it.
 const EXCUSED: Ms = 45_000;
 const EXCUSED_AFTERWARDS: Ms = 8_000;
+/// Somebody who is away for less than 30 s ends no conversation, without the time that noticing takes.
+const AWAY: Ms = 29_000;
 
 pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
     for (id, room) in &known.rooms {
+        for_a_reason(known, id, room, found);
         for (user, _) in &room.members {
             ends_without(known, id, room, user, found);
             told_of_the_end(known, id, room, user, found);
         }
     }
     erased(known, found);
+}
+
+/// A conversation ends because somebody leaves it, or was away for too long; whatever is broken.
+fn for_a_reason(known: &Known<'_>, id: &str, room: &Room, found: &mut Findings) {
+    let users: Vec<&str> = room.members.iter().map(|(user, _)| user.as_str()).collect();
+    // An old client does not learn whether the gateway has heard that it is back.
+    let unsure = users.iter().any(|user| known.is_old(user) && known.connections(user).len() > 1);
+    if unsure || !room.closed_known || room.begun.is_none() {
+        return;
+    }
+    found.judged("ends for a reason", room.closed);
+    let left = users.iter().any(|user| known.left_before(user, room.closed + AT_ONCE));
+    let there = |user: &&str| known.last_there(user, room.closed).is_some_and(|there| room.closed - there < AWAY);
+    if !left && users.iter().all(there) {
+        let what = format!("{id} ended, which nobody had left, and nobody had been away for long");
+        found.broken(known, "ends for a reason", room.closed, &[&users[..], &[id]].concat(), what);
+    }
 }
 
 /// A room ends when one of the two never comes back.
@@ -41,7 +61,7 @@ fn ends_without(known: &Known<'_>, id: &str, room: &Room, user: &str, found: &mu
     let calm = gateway.is_none_or(|gateway| known.faults.calm(&[gateway], gone - TOLD, gone + TOLD));
     let limit = if calm { REMOVED } else { REMOVED + OF_KILLED };
     if room.closed - gone > REMOVED - 2 * TOLD {
-        found.judged("a room ends by itself");
+        found.judged("a room ends by itself", room.closed);
     }
     if known.faults.undisturbed(&[Part::Matcher], gone, room.closed) > limit {
         let what = format!("{user} was gone for {} ms and {id} was still open", room.closed - gone);
@@ -67,7 +87,7 @@ fn told_of_the_end(known: &Known<'_>, id: &str, room: &Room, user: &str, found: 
         if !told && undisturbed(line.to) <= TOLD {
             continue;
         }
-        found.judged("nobody left alone");
+        found.judged("nobody left alone", room.closed);
         if !told {
             let what = format!("{user} was not told that {id} is over");
             found.broken(known, "nobody left alone", room.closed, &[user, id], what);
@@ -116,7 +136,12 @@ fn erased(known: &Known<'_>, found: &mut Findings) {
     let mut late: HashSet<&str> = HashSet::new();
     for stored in &known.stored {
         let Some(room) = known.rooms.get(stored.room.as_str()).filter(|room| room.closed_known) else { continue };
-        found.judged("erased at the end");
+        found.judged("erased at the end", room.closed);
+        if let Some(erased) = stored.erased.filter(|erased| *erased < room.closed) {
+            let what =
+                format!("{} was erased {} ms before the end of {}", stored.nonce, room.closed - erased, stored.room);
+            found.broken(known, "acknowledged is kept", erased, &[&stored.author, &stored.room], what);
+        }
         let gone = stored.erased.unwrap_or(known.end);
         let (since, excused) =
             if stored.at > room.closed { (stored.at, EXCUSED_AFTERWARDS) } else { (room.closed, EXCUSED) };

@@ -76,9 +76,9 @@ fn offers(known: &Known<'_>, found: &mut Findings) {
                     let until = back.map_or(Ms::MAX, |back| back.at).min(entry.at + REMOVED);
                     let next = opened.partition_point(|opened| *opened <= entry.at + limit);
                     if opened.get(next).is_some_and(|opened| *opened < until) {
-                        found.judged("no ghost offered");
+                        found.judged("no ghost offered", entry.at);
                         if limit == GHOST_OF_KILLED {
-                            found.judged("no ghost of a killed gateway");
+                            found.judged("no ghost of a killed gateway", entry.at);
                         }
                     }
                 }

@@ -86,6 +86,8 @@ pub enum Event {
         nonce: String,
         /// What they were told.
         answer: String,
+        /// Which gateway was asked, counted from 0.
+        gateway: usize,
         /// After how long, in milliseconds.
         after: Ms,
     },

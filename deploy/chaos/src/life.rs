@@ -36,6 +36,7 @@ pub(crate) enum Stage {
 pub(crate) struct Line {
     pub(crate) socket: Arc<Socket>,
     pub(crate) number: u32,
+    pub(crate) gateway: usize,
 }
 
 /// Somebody.

@@ -26,8 +26,8 @@ pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
             kept(known, &stored, entry, (nonce, room, *seq), found);
             reaches_the_partner(known, &received, entry, (room, *seq), found);
         }
-        if let Event::Refused { answer, after, .. } = &entry.what {
-            refused_in_time(known, entry, answer, *after, found);
+        if let Event::Refused { answer, gateway, after, .. } = &entry.what {
+            refused_in_time(known, entry, answer, (Part::Gateway(*gateway), *after), found);
         }
     }
     for (user, somebody) in &known.people {
@@ -44,7 +44,7 @@ fn kept(
     (nonce, room, seq): (&str, &str, u64),
     found: &mut Findings,
 ) {
-    found.judged("acknowledged is kept");
+    found.judged("acknowledged is kept", entry.at);
     let author = entry.who.as_str();
     let same = stored.by_nonce.get(&(room, author, nonce)).into_iter().flatten();
     let first = same.filter(|stored| stored.seq == seq).map(|stored| stored.at).min();
@@ -88,10 +88,10 @@ fn reaches_the_partner(
     let lines = known.connections(partner);
     let (there, back) = (lines.iter().any(there), lines.iter().any(back));
     if back {
-        found.judged("received after coming back");
+        found.judged("received after coming back", entry.at);
     }
     if there || back {
-        found.judged("received by the partner");
+        found.judged("received by the partner", entry.at);
         if !received.contains(&(partner, room, seq)) {
             let what = format!("{partner} was there and never received place {seq} of {room}");
             found.broken(known, "received by the partner", entry.at, &[author, partner, room], what);
@@ -100,14 +100,11 @@ fn reaches_the_partner(
 }
 
 /// What cannot be kept is refused in time, in words; unless the gateway itself is broken.
-fn refused_in_time(known: &Known<'_>, entry: &Entry, answer: &str, after: Ms, found: &mut Findings) {
-    found.judged("refused in time");
+fn refused_in_time(known: &Known<'_>, entry: &Entry, answer: &str, (gateway, after): (Part, Ms), found: &mut Findings) {
+    found.judged("refused in time", entry.at);
     let asked = entry.at - after;
-    let line = known.connections(&entry.who).iter().rfind(|line| line.from <= asked);
-    let broken = line.is_none_or(|line| {
-        let gateways = |fault: &&crate::disturbance::Disturbance<'_>| fault.part == line.gateway();
-        known.faults.all().iter().filter(gateways).any(|fault| fault.began <= entry.at && fault.over >= asked)
-    });
+    let mut faults = known.faults.all().iter().filter(|fault| fault.part == gateway);
+    let broken = faults.any(|fault| fault.began <= entry.at && fault.over >= asked);
     // What somebody says who has just asked to leave has to wait for that.
     let leaving = known
         .of_user(&entry.who)
@@ -148,7 +145,7 @@ impl<'k> Listener<'k> {
     }
 
     fn received(&mut self, at: Ms, (room, seq): (&'k str, u64), author: &str, nonce: &str, found: &mut Findings) {
-        found.judged("received once");
+        found.judged("received once", at);
         let (known, stored, user) = (self.known, self.stored, self.user);
         let last = self.last.entry(room).or_default();
         if std::mem::take(&mut self.fresh) && seq <= *last {
@@ -187,7 +184,7 @@ fn order_of_sending(known: &Known<'_>, user: &str, entries: &[&Entry], found: &m
         if room != next_room {
             continue;
         }
-        found.judged("one order");
+        found.judged("one order", *at);
         if next_seq < seq {
             let what = format!("message {number} of {user} has place {seq}, and {next} has place {next_seq}");
             found.broken(known, "one order", *at, &[user, room], what);

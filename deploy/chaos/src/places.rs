@@ -36,7 +36,7 @@ pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
 fn without_gaps(known: &Known<'_>, found: &mut Findings) {
     let mut last: HashMap<&str, u64> = HashMap::new();
     for stored in known.stored.iter().filter(|stored| !stored.too_late) {
-        found.judged("no gap");
+        found.judged("no gap", stored.at);
         let last = last.entry(&stored.room).or_default();
         if stored.seq != *last + 1 {
             let what = format!("in {} place {} was stored after place {last}", stored.room, stored.seq);
@@ -49,7 +49,7 @@ fn without_gaps(known: &Known<'_>, found: &mut Findings) {
 /// No message is there twice at one time.
 fn once(known: &Known<'_>, found: &mut Findings) {
     for ((room, author, nonce), stored) in Index::of(known).by_nonce {
-        found.judged("stored once");
+        found.judged("stored once", stored[0].at);
         let twice = stored.windows(2).find(|pair| pair[0].erased.is_none_or(|erased| erased > pair[1].at));
         if let Some(pair) = twice {
             let (what, at): (_, Ms) = (format!("the message {nonce} is stored {} times", stored.len()), pair[1].at);

@@ -25,6 +25,7 @@ pub(crate) struct Draft {
 
 pub(crate) struct Answer {
     draft: Draft,
+    gateway: usize,
     after: Ms,
     answer: Option<(StatusCode, Value)>,
 }
@@ -40,7 +41,7 @@ impl Old {
 
     fn post(&mut self, draft: Draft) {
         self.note(Event::Sent { nonce: draft.nonce.clone(), number: draft.number, first: draft.first });
-        let (person, url) = (self.person.clone(), self.url());
+        let (person, url, gateway) = (self.person.clone(), self.url(), self.gateway);
         let (text, nonce) = (format!("message {}", draft.number), &draft.nonce);
         let body = match self.kind {
             Kind::Angular => json!({"message": text, "nonce": nonce}),
@@ -53,14 +54,15 @@ impl Old {
             let asked = Instant::now();
             let answer = timeout(ANSWERED, person.post(&url, "/messages", body)).await;
             let after = Ms::try_from(asked.elapsed().as_millis()).unwrap_or(Ms::MAX);
-            Answer { draft, after, answer: answer.ok().and_then(Result::ok) }
+            Answer { draft, gateway, after, answer: answer.ok().and_then(Result::ok) }
         });
     }
 
-    pub(crate) fn answered(&mut self, Answer { draft, after, answer }: Answer) {
+    pub(crate) fn answered(&mut self, Answer { draft, gateway, after, answer }: Answer) {
         let Draft { number, nonce, first } = draft;
         let Some((status, answer)) = answer else {
             // The gateway is gone, or hangs: once more, through another one.
+            self.note(Event::Refused { nonce: nonce.clone(), answer: "nothing".to_owned(), gateway, after });
             self.gateway = (self.gateway + 1) % self.world.gateways.len();
             return self.post(Draft { number, nonce, first: false });
         };
@@ -70,7 +72,7 @@ impl Old {
             return self.note(Event::Acknowledged { nonce, number, room, seq, first });
         }
         let again = status == StatusCode::SERVICE_UNAVAILABLE;
-        self.note(Event::Refused { nonce: nonce.clone(), answer: status.to_string(), after });
+        self.note(Event::Refused { nonce: nonce.clone(), answer: status.to_string(), gateway, after });
         if again {
             self.post(Draft { number, nonce, first: false });
         }

@@ -14,6 +14,8 @@ const BACK_IN_TIME: Ms = 29_000;
 const HEARS: Ms = 3_000;
 /// After a drain nobody hears of it whose partner is back in this time: 5 s, without the time that coming takes.
 const UNNOTICED: Ms = 4_000;
+/// So long after a drain the partner would have heard of it: 5 s, and a sweep.
+const NOTICED: Ms = 8_000;
 
 pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
     for (user, somebody) in &known.people {
@@ -50,7 +52,7 @@ fn back_in_the_room(known: &Known<'_>, user: &str, lost: &Connection, back: &Con
     if back.from - lost.to > BACK_IN_TIME {
         return;
     }
-    found.judged("back in the room");
+    found.judged("back in the room", back.from);
     let ended = room.closed <= back.from && {
         let partner = room.partner_of(user).unwrap_or_default();
         let left = [user, partner].iter().any(|member| known.left_before(member, room.closed + AT_ONCE));
@@ -89,7 +91,7 @@ fn partner_hears(
         (calm && from + HEARS < known.end).then_some(())
     };
     if judged(line.to).is_some() && next.is_none_or(|next| next.coming > line.to + HEARS) {
-        found.judged("the partner hears of a loss");
+        found.judged("the partner hears of a loss", line.to);
         if thinks_there(known, partner, line.to + HEARS) {
             let what = format!("{partner} did not hear that {user} was gone from {id}");
             found.broken(known, "the partner hears", line.to, &[user, partner, id], what);
@@ -97,7 +99,7 @@ fn partner_hears(
     }
     let Some(next) = next.filter(|next| next.to > next.from + HEARS && next.state == "room") else { return };
     if judged(next.from).is_some() && known.faults.calm(&[next.gateway()], next.from - HEARS, next.from + HEARS) {
-        found.judged("the partner hears of a return");
+        found.judged("the partner hears of a return", next.from);
         if !thinks_there(known, partner, next.from + HEARS) {
             let what = format!("{partner} did not hear that {user} was back in {id}");
             found.broken(known, "the partner hears", next.from, &[user, partner, id], what);
@@ -120,13 +122,19 @@ fn drained_unnoticed(
     });
     let (Some(_), Some(next), Some(partner)) = (drain, next, room.partner_of(user)) else { return };
     let (from, to) = (line.to - AT_ONCE, next.from + AT_ONCE);
-    let there = throughout(known, partner, from, to).filter(|there| there.gateway() != line.gateway());
+    let Some(there) = throughout(known, partner, from, to).filter(|there| there.gateway() != line.gateway()) else {
+        return;
+    };
     let in_time = next.from - line.to < UNNOTICED && line.from < line.to - HEARS && next.state == "room";
-    let calm = there.is_some_and(|there| known.faults.calm(&[Part::Matcher, there.gateway()], from - HEARS, to));
+    let calm = known.faults.calm(&[Part::Matcher, there.gateway()], from - HEARS, to);
     if !in_time || !calm || !by_the_server(known, user, line) {
         return;
     }
-    found.judged("a drain is not noticed");
+    found.judged("a drain is not noticed", line.to);
+    // Nor when the time is over, if nothing else has happened to the two.
+    let later = (line.to + NOTICED).min(next.to - AT_ONCE).max(to);
+    let parts = [Part::Matcher, there.gateway(), next.gateway()];
+    let to = if there.to > later && known.faults.calm(&parts, to, later) { later } else { to };
     let told =
         known.of_user(partner).iter().find(|entry| entry.what == Event::PartnerLost && (from..=to).contains(&entry.at));
     if let Some(told) = told {

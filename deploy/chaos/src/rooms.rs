@@ -29,7 +29,7 @@ fn one_room(known: &Known<'_>, found: &mut Findings) {
     for fact in known.facts {
         match &fact.what {
             Change::Opened { room, members } => {
-                found.judged("one open room");
+                found.judged("one open room", fact.at);
                 for (user, _) in members {
                     if let Some(other) = open.insert(user, room) {
                         let what = format!("{user} is in {other} and in {room}");
@@ -68,7 +68,7 @@ fn both_told(known: &Known<'_>, id: &str, room: &Room, found: &mut Findings) {
             if !told && undisturbed(line.to.min(room.closed)) <= TOLD {
                 continue;
             }
-            found.judged("both told");
+            found.judged("both told", room.opened);
             if !told {
                 let what = format!("{user} was not told of {id}");
                 found.broken(known, "both told", room.opened, &[user, id], what);
@@ -92,7 +92,7 @@ fn is_told(event: &Event) -> bool {
 fn in_their_own_room(known: &Known<'_>, found: &mut Findings) {
     for entry in known.entries {
         let Some(room) = room_in(entry) else { continue };
-        found.judged("in their own room");
+        found.judged("in their own room", entry.at);
         if !known.rooms.get(room).is_some_and(|life| life.has(&entry.who)) {
             let what = format!("{} is no member of {room}", entry.who);
             found.broken(known, "in their own room", entry.at, &[&entry.who, room], what);

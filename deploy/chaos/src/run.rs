@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use fastrand::Rng;
 use local::{Database, Stack, StackOptions};
+use proto::bus::now_ms;
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -86,8 +87,8 @@ pub async fn run(plan: Plan, say: impl Fn(&str)) -> anyhow::Result<Report> {
     let (entries, facts) = (history.entries(), witness.facts());
     let Findings { mut violations, mut coverage } = check(&entries, &facts, &left);
     aim::count(&entries, &facts, &mut coverage);
-    (0..poisoned).for_each(|_| coverage.judged(DEAD));
-    violations.extend(never_judged(&plan, &coverage));
+    (0..poisoned).for_each(|_| coverage.judged(DEAD, now_ms()));
+    violations.extend(never_judged(&plan, &entries, &coverage));
     if !violations.is_empty() {
         say(&stack.recent_logs());
     }
@@ -99,15 +100,20 @@ pub async fn run(plan: Plan, say: impl Fn(&str)) -> anyhow::Result<Report> {
 const DEAD: &str = "dead letters";
 
 /// What the run says nothing about, although it was there for that.
-fn never_judged(plan: &Plan, coverage: &Coverage) -> Vec<Violation> {
+fn never_judged(plan: &Plan, entries: &[Entry], coverage: &Coverage) -> Vec<Violation> {
     let mut wanted = ALWAYS.to_vec();
     wanted.push(DEAD);
     let struck = |fault| plan.faults.is_empty() || plan.faults.contains(&fault);
     let of_faults = [(Fault::KillMatcher, aim::IN_A_TICK), (Fault::KillChatStore, aim::IN_FLIGHT)];
     wanted.extend(of_faults.into_iter().filter(|(fault, _)| struck(*fault)).map(|(_, what)| what));
-    let never = wanted.into_iter().filter(|what| coverage.of(what) == 0);
-    let what = || "never: this run could not have seen it broken".to_owned();
-    never.map(|invariant| Violation { invariant, what: what(), around: Vec::new() }).collect()
+    let never = wanted.into_iter().filter(|what| coverage.of(what) == 0).map(|what| (what, "never".to_owned()));
+    let under = coverage.missing(entries).into_iter().map(|(what, fault)| (what, format!("never under {fault}")));
+    let unseen = |(invariant, when)| Violation {
+        invariant,
+        what: format!("{when}: this run could not have seen it broken"),
+        around: Vec::new(),
+    };
+    never.chain(under).map(unseen).collect()
 }
 
 /// Answers what is wrong already.

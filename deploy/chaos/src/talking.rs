@@ -138,9 +138,10 @@ impl Life {
 
     pub(crate) async fn answered(&mut self, answer: Answer) {
         let Answer::Message { number, nonce, first, after, answer } = answer else { return };
+        let gateway = self.line.as_ref().map_or(0, |line| line.gateway);
         let Some(answer) = answer else {
             // No word at all: the connection hangs, a page would try another way.
-            self.note(Event::Refused { nonce, answer: "nothing".to_owned(), after });
+            self.note(Event::Refused { nonce, answer: "nothing".to_owned(), gateway, after });
             return self.cut(false);
         };
         if answer["success"] == true {
@@ -152,7 +153,7 @@ impl Life {
         }
         let code = answer["code"].as_str().unwrap_or_default().to_owned();
         let again = code == "unavailable";
-        self.note(Event::Refused { nonce, answer: code, after });
+        self.note(Event::Refused { nonce, answer: code, gateway, after });
         if again {
             self.send(number).await;
         } else {

@@ -31,7 +31,7 @@ pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
     let mut waits: Vec<Wait<'_>> = known.people.keys().flat_map(|user| waits(known, user)).collect();
     waits.sort_by_key(|wait| wait.from);
     for (place, wait) in waits.iter().enumerate() {
-        found.judged("waits");
+        found.judged("waits", wait.from);
         for other in waits[place + 1..].iter().take_while(|other| other.from < wait.to) {
             together(known, wait, other, found);
         }
@@ -54,7 +54,7 @@ fn passed_over(known: &Known<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], found: &m
         for (member, _) in room.members.iter().filter(fits) {
             let others = |other: &&Wait<'_>| other.user == member && (other.from..=other.to + AT_ONCE).contains(&at);
             let Some(other) = waits.iter().find(others) else { continue };
-            found.judged("first come, first matched");
+            found.judged("first come, first matched", at);
             if other.queued > calm + AT_ONCE {
                 let what =
                     format!("{} waited for {} ms, and {member}, who queued later, got {id}", wait.user, at - calm);

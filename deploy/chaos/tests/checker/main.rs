@@ -63,6 +63,18 @@ fn what_was_never_judged_is_known() {
 }
 
 #[test]
+fn what_was_never_judged_under_a_fault_is_known() {
+    let mut story = Story::met();
+    story.fault(500, "nats");
+    story.at(600, "nats", Event::FaultOver);
+    story.fault(15_000, "mongodb");
+    story.said(16_000, 1);
+    let missing = story.coverage().missing(&story.entries);
+    assert!(missing.contains(&("acknowledged is kept", "nats".to_owned())), "{missing:?}");
+    assert!(!missing.contains(&("acknowledged is kept", "mongodb".to_owned())), "{missing:?}");
+}
+
+#[test]
 fn whatever_is_left_is_a_violation() {
     let violations = check(&[], &[], &["1 in the collection users".to_owned()]).violations;
     assert_eq!(violations[0].invariant, "nothing is left");

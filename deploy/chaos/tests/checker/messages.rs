@@ -74,7 +74,7 @@ fn a_message_that_nobody_answers_or_refuses_in_time_is_seen_unless_its_gateway_i
         let mut story = Story::met();
         story.fault(500, broken);
         let (nonce, answer) = ("n".to_owned(), "nothing".to_owned());
-        story.at(9_600, "ann", Event::Refused { nonce, answer, after: 9_000 });
+        story.at(9_600, "ann", Event::Refused { nonce, answer, gateway: 0, after: 9_000 });
         let late = story.violations().into_iter().filter(|invariant| *invariant == "refused in time");
         assert_eq!(late.count(), expected, "{broken}");
     }
@@ -124,6 +124,15 @@ fn a_message_that_is_stored_after_its_room_was_erased_is_seen_when_nothing_is_br
     story.stored(1_500, "ann", 2);
     story.erased(1_600, 2);
     story.breaks("erased at the end");
+}
+
+#[test]
+fn a_message_that_is_erased_before_the_end_is_seen() {
+    let mut story = Story::met();
+    story.said(100, 1);
+    story.erased(900, 1);
+    story.over(1_000, 0);
+    story.breaks("acknowledged is kept");
 }
 
 #[test]
