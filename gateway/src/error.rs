@@ -9,14 +9,18 @@ use axum::{
 use proto::Refusal;
 use serde::Serialize;
 use std::time::Duration;
+use strum::{IntoStaticStr, VariantNames};
 
 /// Why a client does not get what it asked for. The sentence is for people, the code for
 /// programs.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error, IntoStaticStr, VariantNames)]
+#[cfg_attr(test, derive(strum::EnumIter))]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum ApiError {
     #[error("{0}")]
     BadRequest(String),
     #[error("this secret is not known; get a new one with GET /auth")]
+    #[strum(serialize = "unauthorized")]
     UnknownSecret,
     #[error("say who you are first: send your secret")]
     Unidentified,
@@ -39,6 +43,7 @@ pub(crate) enum ApiError {
     #[error("there is no event with this name")]
     UnknownEvent,
     #[error("too many requests; try again in {} ms", .0.as_millis())]
+    #[strum(serialize = "too_many_requests")]
     TooMany(Duration),
     #[error("this came too late and changed nothing; ask again")]
     Outdated,
@@ -71,44 +76,9 @@ impl ApiError {
         }
     }
 
-    /// All codes, for the metrics to begin with.
-    pub(crate) const CODES: [&str; 15] = [
-        "bad_request",
-        "unauthorized",
-        "unidentified",
-        "already_waiting",
-        "in_room",
-        "not_in_room",
-        "unknown_message",
-        "foreign_origin",
-        "not_found",
-        "method_not_allowed",
-        "too_large",
-        "unknown_event",
-        "too_many_requests",
-        "outdated",
-        "unavailable",
-    ];
-
-    /// Stable name for programs; one of [`Self::CODES`].
+    /// Stable name for programs; one of [`Self::VARIANTS`].
     pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Self::BadRequest(_) => "bad_request",
-            Self::UnknownSecret => "unauthorized",
-            Self::Unidentified => "unidentified",
-            Self::AlreadyWaiting => "already_waiting",
-            Self::InRoom => "in_room",
-            Self::NotInRoom => "not_in_room",
-            Self::UnknownMessage => "unknown_message",
-            Self::ForeignOrigin => "foreign_origin",
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::TooLarge => "too_large",
-            Self::UnknownEvent => "unknown_event",
-            Self::TooMany(_) => "too_many_requests",
-            Self::Outdated => "outdated",
-            Self::Unavailable => "unavailable",
-        }
+        self.into()
     }
 
     fn retry_after(&self) -> Option<Duration> {

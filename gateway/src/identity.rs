@@ -32,7 +32,7 @@ impl Session {
         // event falls between the answer and the subscription.
         let subscribe = move |app: Shared| async move { app.bus.client.subscribe(subjects::live_of(user)).await.ok() };
         let Some(events) = self.persist(subscribe).await else { return };
-        self.who = Some(Who { user, epoch: 0, also: Vec::new(), events, stay: Stay::Idle });
+        self.who = Some(Who { user, epoch: 0, also: Vec::new(), outrun: None, events, stay: Stay::Idle });
         if self.closed.token.is_cancelled() {
             return;
         }

@@ -12,12 +12,6 @@ use proto::{
     events::{EndReason, QueueStatus},
     subjects,
 };
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// How soon a gateway takes back what it has said of a socket that was gone when that was heard: it notices in
-/// milliseconds, publishes again after 500 ms, and the matcher applies that.
-const TAKEN_BACK: Duration = Duration::from_millis(1_500);
 
 impl Session {
     /// What the bus tells this user.
@@ -172,11 +166,9 @@ impl Session {
         }
     }
 
-    /// A newer connection speaks for the user; or an attempt that was given up, of which a bus that hung has told late,
-    /// and which is taken back at once. Whether it is still there is looked at before this one falls silent.
     fn replaced(&mut self, epoch: u64) {
         if self.who.as_ref().is_some_and(|who| who.epoch != 0 && who.epoch < epoch) {
-            self.look_at.get_or_insert(Instant::now() + TAKEN_BACK);
+            self.is_outrun();
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::error::ApiError;
 use proto::{RoomCommand, UserCommand, numbers};
+use strum::VariantNames as _;
 
 pub(crate) const SOCKETS: &str = "talk_sockets";
 pub(crate) const REQUESTS: &str = "talk_requests_total";
@@ -16,7 +17,8 @@ pub(crate) fn describe() {
     numbers::start("gateway");
     numbers::gauge_by((SOCKETS, "Sockets, by the kind of client"), "client", ["current", "old"]);
     numbers::counter_by((REQUESTS, "What clients asked for, by REST or over their socket"), "via", ["rest", "socket"]);
-    numbers::counter_by((REJECTED, "What clients asked for and did not get, by reason"), "reason", ApiError::CODES);
+    let reasons = ApiError::VARIANTS.iter().copied();
+    numbers::counter_by((REJECTED, "What clients asked for and did not get, by reason"), "reason", reasons);
     let acknowledged = (ACKNOWLEDGEMENT_SECONDS, "How long a command took from its publication to its result");
     let commands = UserCommand::NAMES.iter().chain(RoomCommand::NAMES).copied();
     numbers::histogram_by(

@@ -13,6 +13,9 @@ use tokio::time::Instant;
 
 /// How soon to try again what the bus did not answer.
 pub(crate) const RETRY: Duration = Duration::from_millis(500);
+/// How soon a gateway takes back what it has said of a socket that was gone when that was heard: it notices in
+/// milliseconds, publishes again after 500 ms, and the matcher applies that.
+const TAKEN_BACK: Duration = Duration::from_millis(1_500);
 /// Over how many milliseconds the sessions of a gateway spread their second looks.
 const SPREAD_MS: u128 = 500;
 
@@ -57,14 +60,33 @@ impl Session {
         self.look_at = None;
         let Some((user, epoch)) = self.who.as_ref().map(|who| (who.user, who.epoch)) else { return };
         let Some(view) = self.stands(user).await else { return };
+        if view.epoch <= epoch
+            && let Some(who) = &mut self.who
+        {
+            who.outrun = None;
+        }
         match view.epoch.cmp(&epoch) {
             Ordering::Equal => self.settle(view).await,
             // The matcher thinks that this connection is gone.
             Ordering::Less => self.reconnect(epoch).await,
-            Ordering::Greater if epoch != 0 => self.fall_silent(),
+            Ordering::Greater if epoch != 0 => self.give_way(),
             // Another socket has taken up a user whom this one has let go of.
             Ordering::Greater => {}
         }
+    }
+
+    /// A newer connection speaks for the user; or an attempt that was given up, of which a bus that hung has told late,
+    /// and which is taken back at once. Whether it is still there is looked at before this one falls silent.
+    pub(crate) fn is_outrun(&mut self) {
+        let Some(who) = &mut self.who else { return };
+        let since = *who.outrun.get_or_insert_with(Instant::now);
+        self.look_at = Some(since + TAKEN_BACK);
+    }
+
+    /// The matcher knows a newer connection, just now.
+    fn give_way(&mut self) {
+        let outrun = self.who.as_ref().and_then(|who| who.outrun);
+        if outrun.is_some_and(|since| since.elapsed() >= TAKEN_BACK) { self.fall_silent() } else { self.is_outrun() }
     }
 
     /// Where the user stands. Only an answer counts: that none comes says nothing of the user.
@@ -97,7 +119,7 @@ impl Session {
             }
             let Some(view) = self.stands(user).await else { return };
             if view.epoch > epoch {
-                return self.fall_silent();
+                return self.give_way();
             }
             // The matcher has erased the user meanwhile.
             connected = self.connect(None).await;

@@ -57,6 +57,8 @@ pub(crate) struct Who {
     pub(crate) epoch: u64,
     /// Other numbers that the matcher may know this connection by, of which no answer came.
     pub(crate) also: Vec<u64>,
+    /// Since when the matcher knows a newer connection, or seems to.
+    pub(crate) outrun: Option<Instant>,
     pub(crate) events: Subscriber,
     pub(crate) stay: Stay,
 }

@@ -3,16 +3,14 @@
 //! is in none of them.
 
 use crate::{
+    names::Said,
     numbers,
     session::{Session, Who},
 };
 use axum::{extract::Request, http::Method, middleware::Next, response::Response};
 use proto::{UserId, context};
+use strum::VariantNames as _;
 use tracing::{Instrument as _, Span, debug_span, field::Empty};
-
-/// Everything that a client may say over a socket; see [`Session::handle`].
-const EVENTS: [&str; 8] =
-    ["hello", "register_sid", "join_room", "leave_room", "request_queue", "send_message", "like_message", "typing"];
 
 /// A request for one of our routes.
 pub(crate) async fn request(request: Request, next: Next) -> Response {
@@ -49,7 +47,7 @@ fn known(method: &Method) -> &'static str {
 impl Session {
     /// Something that the client says.
     pub(crate) fn span_of(&self, event: &str) -> Span {
-        let event = EVENTS.into_iter().find(|known| *known == event).unwrap_or("unknown");
+        let event = Said::VARIANTS.iter().copied().find(|known| *known == event).unwrap_or("unknown");
         debug_span!(
             "event",
             otel.name = event,

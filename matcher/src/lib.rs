@@ -34,6 +34,8 @@ mod claims;
 mod commands;
 mod config;
 mod connection;
+#[cfg(test)]
+mod connection_tests;
 mod counting;
 mod ending;
 mod failures;

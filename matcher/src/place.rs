@@ -85,7 +85,7 @@ impl User {
         expired
     }
 
-    /// Leaves the id and the sequences, for [`crate::user::TOMBSTONE`]. Lets go of the connection too: who
+    /// Leaves the id, the sequences and when the connection was said, for [`crate::user::TOMBSTONE`]. Lets go of the connection too: who
     /// queues again with it has to connect it again.
     pub(crate) fn erase(&mut self, now: i64) {
         *self = Self {
@@ -163,13 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn of_the_erased_only_the_sequences_are_left() {
+    fn of_the_erased_only_that_is_left_by_which_late_commands_are_known() {
         let (mut user, room) = (somebody(), RoomId::new());
         queue(&mut user, 5).expect("waits");
         user.connect(stamp(6), &"g".parse().expect("an id"), None).expect("connects");
         (user.state, user.room) = (State::Paired, Some(room));
         assert!(user.erase_from(room, NOW));
-        let sequences = User { state: State::Gone, acted: 5, epoch: 6, erased_at: Some(NOW), ..User::absent(user.id) };
-        assert_eq!(user, sequences);
+        let absent = User::absent(user.id);
+        let left = User { state: State::Gone, acted: 5, epoch: 6, said_at: NOW, erased_at: Some(NOW), ..absent };
+        assert_eq!(user, left);
     }
 }

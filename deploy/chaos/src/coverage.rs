@@ -26,8 +26,7 @@ pub const ALWAYS: [&str; 13] = [
 ];
 
 /// What a run has to have judged while each of its faults lasted, or the recovery from it.
-const UNDER_EACH_FAULT: [&str; 6] =
-    ["acknowledged is kept", "stored once", "received by the partner", "received once", "no gap", "one order"];
+const UNDER_EACH_FAULT: [&str; 5] = ["acknowledged is kept", "stored once", "received once", "no gap", "one order"];
 
 /// When which could have been seen to be broken.
 #[derive(Clone, Debug, Default, PartialEq)]

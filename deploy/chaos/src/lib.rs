@@ -9,9 +9,10 @@
 //!   ├─ witness   every change in MongoDB, in its order
 //!   ├─ leftovers what collections and streams hold when everybody has gone, and what a sweep removed
 //!   └─ checker   history and facts ──▶ violations, each with the events around it; pure
-//!        ├─ known, disturbance   people, connections and rooms, put together from both; what a fault excuses, and whom
+//!        ├─ known, somebody      rooms, people and their connections, put together from both
+//!        ├─ disturbance          what a fault excuses, and whom
 //!        ├─ rooms, ghosts, waits one open room, both told, no ghost offered, nobody waits for ever
-//!        ├─ returns, endings     back in the room, what the partner hears; nobody left alone, erased
+//!        ├─ returns, endings     back in the room, what the partner hears; ends for a reason, nobody left alone, erased
 //!        ├─ places, messages     stored once, kept, received, not twice, in one order, without a gap
 //!        └─ coverage             how often each could have been seen to be broken: never is a violation, too
 //! ```
@@ -40,6 +41,7 @@ mod posting;
 mod returns;
 mod rooms;
 pub mod run;
+mod somebody;
 mod standstill;
 mod striking;
 mod talking;

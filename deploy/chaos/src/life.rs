@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     history::Event,
     people::{Start, World},
-    talking::{Answer, Draft, ask_to_send},
+    talking::{Answer, Draft},
 };
 
 /// How long a gateway may take to answer anything but a message; a page would try another one then.
@@ -217,42 +217,6 @@ impl Life {
                 None
             }
         }
-    }
-
-    fn like(&mut self) {
-        let (Some(line), Some(message_id)) = (&self.line, self.heard.take()) else { return };
-        let socket = line.socket.clone();
-        self.sending.spawn(async move {
-            let _answer = timeout(PATIENCE, socket.ask("like_message", json!({"message_id": message_id}))).await;
-            Answer::Liked
-        });
-    }
-
-    async fn say_something(&mut self) {
-        if self.drafts.len() >= 3 {
-            return;
-        }
-        self.said += 1;
-        self.drafts.insert(self.said, Draft::new());
-        self.send(self.said).await;
-    }
-
-    async fn shout(&mut self) {
-        for _ in 0..3 {
-            if self.stage == Stage::Room {
-                self.say_something().await;
-            }
-        }
-    }
-
-    pub(crate) async fn send(&mut self, number: u64) {
-        let (Some(line), Some(draft)) = (&self.line, self.drafts.get_mut(&number)) else { return };
-        let first = !std::mem::replace(&mut draft.tried, true);
-        let nonce = draft.nonce.clone();
-        let socket = line.socket.clone();
-        self.note(Event::Sent { nonce: nonce.clone(), number, first });
-        let answer = ask_to_send(socket, number, nonce, first).await;
-        self.sending.spawn(answer);
     }
 
     pub(crate) fn note(&self, what: Event) {

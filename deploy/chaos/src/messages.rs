@@ -6,9 +6,10 @@ use crate::{
     checker::Findings,
     disturbance::Part,
     history::{Entry, Event, Ms},
-    known::{Connection, Known},
+    known::Known,
     places::Index,
     rooms::AT_ONCE,
+    somebody::Connection,
 };
 
 /// How soon a message reaches a partner who is there.

@@ -4,8 +4,9 @@ use crate::{
     checker::Findings,
     disturbance::Part,
     history::{Event, Ms},
-    known::{Connection, Known, Room},
+    known::{Known, Room},
     rooms::{AT_ONCE, throughout},
+    somebody::Connection,
 };
 
 /// Whoever is back in this time is in the same conversation: 30 s, without the time that noticing and coming take.

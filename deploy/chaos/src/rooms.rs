@@ -6,7 +6,8 @@ use crate::{
     checker::Findings,
     disturbance::Part,
     history::{Entry, Event, Ms},
-    known::{Connection, Known, Room},
+    known::{Known, Room},
+    somebody::Connection,
     witness::Change,
 };
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
     history::{Event, Ms},
-    life::{Life, Stage},
+    life::{Life, PATIENCE, Stage},
 };
 
 /// A gateway has 5 s to say that it could not be kept; the machine is noisy.
@@ -65,6 +65,42 @@ fn answer_to(number: u64, nonce: String, first: bool, asked: Instant, answer: Op
 }
 
 impl Life {
+    pub(crate) fn like(&mut self) {
+        let (Some(line), Some(message_id)) = (&self.line, self.heard.take()) else { return };
+        let socket = line.socket.clone();
+        self.sending.spawn(async move {
+            let _answer = timeout(PATIENCE, socket.ask("like_message", json!({"message_id": message_id}))).await;
+            Answer::Liked
+        });
+    }
+
+    pub(crate) async fn say_something(&mut self) {
+        if self.drafts.len() >= 3 {
+            return;
+        }
+        self.said += 1;
+        self.drafts.insert(self.said, Draft::new());
+        self.send(self.said).await;
+    }
+
+    pub(crate) async fn shout(&mut self) {
+        for _ in 0..3 {
+            if self.stage == Stage::Room {
+                self.say_something().await;
+            }
+        }
+    }
+
+    pub(crate) async fn send(&mut self, number: u64) {
+        let (Some(line), Some(draft)) = (&self.line, self.drafts.get_mut(&number)) else { return };
+        let first = !std::mem::replace(&mut draft.tried, true);
+        let nonce = draft.nonce.clone();
+        let socket = line.socket.clone();
+        self.note(Event::Sent { nonce: nonce.clone(), number, first });
+        let answer = ask_to_send(socket, number, nonce, first).await;
+        self.sending.spawn(answer);
+    }
+
     pub(crate) fn hear(&mut self, event: &str, data: &Value) {
         match event {
             "resumed" => self.resumed(data),

@@ -1,8 +1,10 @@
 //! Another connection speaks for somebody, or seems to.
 
-use proto::{Live, Place, UserCommand, UserView, subjects};
+use futures_util::StreamExt as _;
+use proto::{Live, Place, Reply, UserCommand, UserView, subjects};
+use tokio::time::timeout;
 
-use crate::scene::{Guest, Scene};
+use crate::scene::{Guest, PATIENCE, Scene};
 
 #[tokio::test]
 async fn whom_a_newer_connection_replaces_is_told_so() {
@@ -29,4 +31,20 @@ async fn an_older_attempt_that_the_bus_tells_late_replaces_nobody() {
     let told = matcher.next().await.command;
     let UserCommand::Disconnected { user: who, epoch, .. } = told else { panic!("{told:?}") };
     assert_eq!((who, epoch), (user, again));
+}
+
+/// As when it renews its lease, or has a connection to the bus again.
+#[tokio::test]
+async fn nor_does_it_when_this_one_looks_by_itself_before_it_is_taken_back() {
+    let mut scene = Scene::open(&[]).await;
+    let Guest { user, socket: _socket, epoch } = scene.guest(Place::Idle).await;
+    let matcher = &mut scene.matcher;
+    let mut questions = matcher.bus.client.subscribe(subjects::read_user(user)).await.expect("subscribed");
+    matcher.let_the_lease_lapse().await;
+    for known in [epoch + 1, 0] {
+        let question = timeout(PATIENCE, questions.next()).await.expect("asked in time").expect("a question");
+        let view = Reply::Ok(UserView { user, epoch: known, seen: 0, place: Place::Idle });
+        matcher.bus.publish(question.reply.expect("a question"), &view).await.expect("answered");
+    }
+    matcher.connect(Some(epoch), Place::Idle).await;
 }
