@@ -4,7 +4,7 @@ use crate::{
     checker::Findings,
     disturbance::Part,
     history::{Event, Ms},
-    known::Known,
+    known::{Known, Room},
 };
 
 /// Two who fit are matched in a tick, which comes every 3 s at the latest.
@@ -13,7 +13,11 @@ const FITTING: Ms = 6_000;
 const WHATEVER: Ms = 16_000;
 /// For so long nobody is moved to talk.
 const UNMOVED: Ms = 10_000;
-/// Who was read by a tick, and how late people note what they hear.
+/// Who has waited for so long was read by a tick that begins now.
+const READ: Ms = 3_500;
+/// Whoever queued by POST is held back for a second, and with them the one whose turn it was.
+const UNSETTLED: Ms = 2_000;
+/// How late people note what they hear.
 const AT_ONCE: Ms = 1_000;
 
 /// Somebody who waits on one connection, from then to then, without being told of anything.
@@ -39,7 +43,8 @@ pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
     }
 }
 
-/// Whoever has waited through a few calm ticks is matched before anybody who queued after that.
+/// Whoever waits in calm is matched before anybody who queued later; unless they were just about to be matched with
+/// somebody who was not settled, or went.
 fn passed_over(known: &Known<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], found: &mut Findings) {
     for (id, room) in &known.rooms {
         let at = room.opened;
@@ -48,7 +53,7 @@ fn passed_over(known: &Known<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], found: &m
             continue;
         }
         let calm = known.faults.calm_since(&[Part::Matcher, wait.gateway], at).unwrap_or(wait.from).max(wait.from);
-        if at - calm <= FITTING {
+        if at - calm <= READ || had_a_turn(known, wait, waits, at) {
             continue;
         }
         for (member, _) in room.members.iter().filter(fits) {
@@ -65,12 +70,18 @@ fn passed_over(known: &Known<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], found: &m
     }
 }
 
+fn had_a_turn(known: &Known<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], at: Ms) -> bool {
+    let unsettled = |other: &Wait<'_>| known.is_old(other.user) && (at - UNSETTLED..=at).contains(&other.queued);
+    let tried = |room: &Room| room.has(wait.user) && (room.opened - at).abs() <= AT_ONCE;
+    waits.iter().any(unsettled) || known.rooms.values().any(tried)
+}
+
 impl Wait<'_> {
     /// Whether they are in this queue for certain, at this time.
     fn is_in(&self, queue: &str, at: Ms) -> bool {
         match queue {
             "talk" => self.queue == "talk" || (!self.queue.is_empty() && at - self.queued > WHATEVER),
-            _ => self.queue == queue && at - self.queued < UNMOVED - FITTING,
+            _ => self.queue == queue && at - self.queued < UNMOVED - AT_ONCE,
         }
     }
 }

@@ -8,7 +8,7 @@ use chaos::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_promises_hold_while_one_of_each_is_killed() -> anyhow::Result<()> {
+async fn the_promises_hold_while_one_of_each_is_killed_and_nats_hangs() -> anyhow::Result<()> {
     let faults = vec![
         Fault::KillChatStore,
         Fault::KillMatcher,
@@ -17,6 +17,8 @@ async fn the_promises_hold_while_one_of_each_is_killed() -> anyhow::Result<()> {
         Fault::KillMongodb,
         Fault::DrainGateway,
         Fault::StepDown,
+        Fault::PauseNats,
+        Fault::RestartNats,
     ];
     let (executable, time, calm) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::ZERO, Duration::from_secs(10));
     let report = run(Plan { executable, seed: 7, time, calm, people: 24, faults }, |line| eprintln!("{line}")).await?;

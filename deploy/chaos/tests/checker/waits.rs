@@ -49,3 +49,30 @@ fn somebody_who_is_passed_over_is_seen_unless_something_was_broken() {
         assert_eq!(passed_over.count(), expected, "{fault:?}");
     }
 }
+
+#[test]
+fn so_is_somebody_in_vent_whose_place_a_later_one_got() {
+    for (unsettled, expected) in [(false, 1), (true, 0)] {
+        let mut story = Story::default();
+        for (who, connection, at, queue) in
+            [("ann", 1, 10, "vent"), ("ben", 2, 5_000, "vent"), ("cleo", 3, 5_500, "listen")]
+        {
+            story.connected(0, who, connection, "idle", None);
+            story.at(at, who, Event::Queued { queue: queue.to_owned() });
+        }
+        if unsettled {
+            let (state, room) = (String::new(), None);
+            story.at(0, "dora", Event::Connected { connection: 4, gateway: 0, state, room, last_seq: None, old: true });
+            story.at(5_000, "dora", Event::Queued { queue: "listen".to_owned() });
+            story.lost(8_000, "dora", 4);
+        }
+        story.opened(6_000, "r", [("ben", "vent"), ("cleo", "listen")]);
+        for (who, connection) in [("ben", 2), ("cleo", 3)] {
+            story.at(6_010, who, Event::Matched);
+            story.lost(6_500, who, connection);
+        }
+        story.lost(8_000, "ann", 1);
+        let passed_over = story.violations().into_iter().filter(|invariant| *invariant == "nobody waits for ever");
+        assert_eq!(passed_over.count(), expected, "unsettled: {unsettled}");
+    }
+}
