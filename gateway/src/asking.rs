@@ -21,6 +21,9 @@ use tracing::Instrument as _;
 /// How soon to publish again what the bus did not take.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How soon a bus that works has stored something; an answer that does not come by then is lost.
+const STORED: Duration = Duration::from_secs(1);
+
 type Waiting = Arc<Mutex<HashMap<CommandId, oneshot::Sender<bytes::Bytes>>>>;
 
 /// Asks and waits.
@@ -107,7 +110,7 @@ impl Asker {
     pub(crate) async fn take_back(&self, id: CommandId, instead: &impl Command) -> Option<u64> {
         loop {
             if let Ok(stored) = self.bus.command(id, instead, None).await
-                && let Ok(stored) = stored.await
+                && let Ok(Ok(stored)) = tokio::time::timeout(STORED, stored.into_future()).await
             {
                 return stored.duplicate.then_some(stored.sequence);
             }

@@ -4,7 +4,7 @@
 use crate::{
     error::ApiError,
     names::Told,
-    reasserting::pause,
+    reasserting::{TAKEN_BACK, pause},
     session::{NOTHING, Session, Stay, Who},
     state::{Membership, Shared},
 };
@@ -36,27 +36,42 @@ impl Session {
         if self.closed.token.is_cancelled() {
             return;
         }
-        match self.connect(None).await {
-            Connected::As(view) => self.arrive(view, last_seq).await,
-            // A newer connection was faster.
-            Connected::Refused if !self.closed.token.is_cancelled() => self.fall_silent(),
-            Connected::Refused | Connected::Cut => {}
+        loop {
+            match self.connect(None).await {
+                Connected::As(view) => return self.arrive(view, last_seq).await,
+                Connected::Refused if self.is_newest(user).await => {}
+                Connected::Refused | Connected::Cut => return,
+            }
         }
     }
 
-    /// Tells the matcher that this socket speaks for its user, again and again while it does not answer. A socket
-    /// that is gone says nothing more: it would silence a newer one. What it has said is taken back.
+    /// A newer connection was faster, or an attempt that was given up and is taken back. False when this one falls
+    /// silent, or is gone.
+    async fn is_newest(&mut self, user: UserId) -> bool {
+        if self.closed.token.run_until_cancelled(tokio::time::sleep(TAKEN_BACK)).await.is_none() {
+            return false;
+        }
+        let Some(view) = self.stands(user).await else { return false };
+        if view.epoch != 0 {
+            self.fall_silent();
+        }
+        view.epoch == 0
+    }
+
+    /// Tells the matcher that this socket speaks for its user, again and again while it does not answer. What was not
+    /// answered is taken back, so that it does not come later than what is said next. A socket that is gone says
+    /// nothing more: it would silence a newer one.
     pub(crate) async fn connect(&mut self, reassert: Option<u64>) -> Connected {
         let Some(user) = self.who.as_ref().map(|who| who.user) else { return Connected::Refused };
         let command = UserCommand::Connected { user, gateway: self.app.id.clone(), reassert };
-        let mut said = Vec::new();
+        let (nothing, mut also) =
+            (UserCommand::Disconnected { user, epoch: 0, seen: 0, cause: Loss::Lost }, Vec::new());
         let trying = async {
             while !self.closed.token.is_cancelled() {
                 if self.app.bus.connected() {
                     let id = CommandId::new();
-                    said.push(id);
                     match self.app.asker.ask_as::<UserView>(id, &command).await {
-                        Err(ApiError::Unavailable) => {}
+                        Err(ApiError::Unavailable) => also.extend(self.app.asker.take_back(id, &nothing).await),
                         answer => return answer.ok(),
                     }
                 }
@@ -64,32 +79,18 @@ impl Session {
             }
             None
         };
-        let answer = match self.leave.run_until_cancelled(trying).await {
-            Some(Some(view)) => view,
-            Some(None) => {
-                self.take_back(user, said).await;
-                return Connected::Refused;
-            }
-            None => return Connected::Cut,
-        };
+        let answer = self.leave.run_until_cancelled(trying).await;
         if let Some(who) = &mut self.who {
-            who.epoch = answer.epoch;
-        }
-        Connected::As(answer)
-    }
-
-    /// What was said and not answered is in the stream, or not: by its place there the matcher is told that this
-    /// connection is gone, perhaps before it hears of it.
-    async fn take_back(&mut self, user: UserId, said: Vec<CommandId>) {
-        if !self.closed.token.is_cancelled() {
-            return;
-        }
-        let nothing = UserCommand::Disconnected { user, epoch: 0, seen: 0, cause: Loss::Lost };
-        for id in said {
-            let place = self.app.asker.take_back(id, &nothing).await;
-            if let Some(who) = &mut self.who {
-                who.also.extend(place);
+            match &answer {
+                Some(Some(view)) => (who.epoch, who.also, who.outrun) = (view.epoch, Vec::new(), None),
+                // What is in the stream counts, or will.
+                Some(None) | None => who.also.append(&mut also),
             }
+        }
+        match answer {
+            Some(Some(view)) => Connected::As(view),
+            Some(None) => Connected::Refused,
+            None => Connected::Cut,
         }
     }
 
@@ -130,15 +131,21 @@ impl Session {
     /// The user of this socket is gone for good: room or queue are left.
     async fn abandon(&mut self) {
         self.stay(Stay::Idle);
-        let Some(who) = self.who.take() else { return };
-        if who.epoch != 0 {
-            self.app.asker.insist(&UserCommand::Left { user: who.user }).await;
+        let Some(Who { user, epoch, also, .. }) = self.who.take() else { return };
+        if epoch != 0 || !also.is_empty() {
+            self.app.asker.insist(&UserCommand::Left { user }).await;
+        }
+        for epoch in also {
+            let gone = UserCommand::Disconnected { user, epoch, seen: 0, cause: Loss::Lost };
+            self.app.asker.insist(&gone).await;
         }
     }
 
     /// The socket is gone, or has to go.
     pub(crate) async fn end(mut self) {
-        if !self.modern && self.closed.by_goodbye() {
+        // Whoever speaks for the user by now has not said goodbye.
+        let outrun = self.who.as_ref().is_some_and(|who| who.outrun.is_some());
+        if !self.modern && self.closed.by_goodbye() && !outrun {
             return self.abandon().await;
         }
         let Some(Who { user, epoch, also, mut stay, .. }) = self.who.take() else { return };

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 pub(crate) const RETRY: Duration = Duration::from_millis(500);
 /// How soon a gateway takes back what it has said of a socket that was gone when that was heard: it notices in
 /// milliseconds, publishes again after 500 ms, and the matcher applies that.
-const TAKEN_BACK: Duration = Duration::from_millis(1_500);
+pub(crate) const TAKEN_BACK: Duration = Duration::from_millis(1_500);
 /// Over how many milliseconds the sessions of a gateway spread their second looks.
 const SPREAD_MS: u128 = 500;
 
@@ -90,7 +90,7 @@ impl Session {
     }
 
     /// Where the user stands. Only an answer counts: that none comes says nothing of the user.
-    async fn stands(&self, user: UserId) -> Option<UserView> {
+    pub(crate) async fn stands(&self, user: UserId) -> Option<UserView> {
         let read = move |app: Shared| async move {
             match app.view(user).await {
                 Err(ApiError::Unavailable) => None,
@@ -124,8 +124,10 @@ impl Session {
             // The matcher has erased the user meanwhile.
             connected = self.connect(None).await;
         }
-        if let Connected::As(view) = connected {
-            self.take_up(view.place).await;
+        match connected {
+            Connected::As(view) => self.take_up(view.place).await,
+            Connected::Refused => self.look_at = Some(Instant::now() + RETRY),
+            Connected::Cut => {}
         }
     }
 

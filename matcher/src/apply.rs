@@ -104,8 +104,9 @@ impl Matcher {
         }
         if after.partner_told {
             self.tell_partner(&after).await?;
-            return Ok(Ok(self.users.change(user, User::partner_relieved).await?.after));
+            self.users.change(user, User::partner_relieved).await?;
         }
+        // Not the user as it is by now: a newer connection may speak for it, which is not the one that asks.
         Ok(Ok(after))
     }
 

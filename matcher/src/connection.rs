@@ -22,6 +22,8 @@ pub(crate) struct Gone {
     /// When to tell the partner; nothing for at once.
     pub(crate) partner_hears_at: Option<i64>,
 }
+/// Whoever said this long ago that a connection is there has said it anew or taken it back: a dead letter, replayed.
+pub(crate) const SAID_ANEW: Duration = Duration::from_secs(60);
 
 impl User {
     /// A socket speaks for them.
@@ -40,7 +42,7 @@ impl User {
         if gone || replaced || self.is_overtaken(stamp) {
             return Err(Refusal::Outdated);
         }
-        if self.would_revive(stamp) {
+        if self.would_revive(stamp) || stamp.taken_at.saturating_sub(stamp.said_at) > ms(SAID_ANEW) {
             return Err(Refusal::Failed);
         }
         self.epoch = stamp.sequence;
@@ -96,7 +98,8 @@ impl User {
         self.connected = false;
         self.gateway = None;
         self.gone_at = Some(gone.now);
-        self.seen = gone.seen.unwrap_or(self.seen);
+        // One that was never sent anything has not made anything unseen.
+        self.seen = self.seen.max(gone.seen.unwrap_or(0));
         match self.state {
             State::Idle | State::Gone => self.erase(gone.now),
             State::Waiting => {}

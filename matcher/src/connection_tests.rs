@@ -2,7 +2,7 @@
 
 use crate::{
     config::ms,
-    connection::{CLOCKS_AGREE, Gone},
+    connection::{CLOCKS_AGREE, Gone, SAID_ANEW},
     user::{
         Changed, Stamp, State, TOMBSTONE, User,
         tests::{NOW, somebody, stamp},
@@ -66,6 +66,23 @@ fn what_was_said_before_and_hung_replaces_no_newer_connection() {
     let skewed = Stamp { said_at: NOW - told + 1, ..stamp(9) };
     assert_eq!(user.connect(skewed, &gateway, None), Ok(true), "by a clock that is a little late");
     assert_eq!(user.connect(hung(10, NOW), &gateway, None), Ok(true), "said after it");
+}
+
+#[test]
+fn what_was_said_long_ago_and_is_replayed_connects_nobody() {
+    let told = ms(SAID_ANEW) + 1;
+    let replayed = Stamp { said_at: NOW - told, ..stamp(5) };
+    assert_eq!(waiting().connect(replayed, &"g".parse().expect("an id"), None), Err(Refusal::Failed));
+}
+
+#[test]
+fn a_connection_that_was_sent_nothing_makes_nothing_unseen() {
+    let mut user = User { state: State::Paired, ..waiting() };
+    connect(&mut user, 5, None).expect("connects");
+    assert!(disconnect(&mut user, 6, 5));
+    let nothing = Gone { epoch: 7, seen: Some(0), sequence: 8, now: NOW, partner_hears_at: None };
+    assert!(user.disconnect(nothing));
+    assert_eq!(user.seen, 3);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use person::Person;
 use proto::{
     Live, Place, Reply, RoomId, RoomView, UserCommand, UserId, UserView,
     events::{EndReason, History},
@@ -120,4 +121,22 @@ async fn who_goes_after_two_attempts_without_an_answer_is_told_of_under_every_nu
         let told = matcher.next().await.command;
         assert!(matches!(told, UserCommand::Disconnected { epoch, .. } if epoch == number), "{number}: {told:?}");
     }
+}
+
+/// The page of an old client is closed while its gateway waits for the matcher.
+#[tokio::test]
+async fn an_old_client_that_says_goodbye_before_it_is_answered_has_left_and_is_gone() {
+    let mut scene = Scene::open(&["--result-deadline=1s"]).await;
+    let person = Person::arrive(&scene.gateway).await.expect("a person");
+    let user: UserId = person.user.parse().expect("an id");
+    let matcher = &mut scene.matcher;
+    let socket = person.connect_and_hello(&scene.gateway).await.expect("a connection");
+    let unanswered = matcher.next().await;
+    assert!(matches!(unanswered.command, UserCommand::Connected { .. }), "{:?}", unanswered.command);
+
+    socket.say_goodbye().await.expect("said");
+    let told = matcher.next().await.command;
+    assert!(matches!(told, UserCommand::Left { user: who } if who == user), "{told:?}");
+    let told = matcher.next().await.command;
+    assert!(matches!(told, UserCommand::Disconnected { epoch, .. } if epoch == unanswered.sequence), "{told:?}");
 }
