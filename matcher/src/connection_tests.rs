@@ -108,6 +108,15 @@ fn an_old_connect_does_not_revive_somebody_who_may_be_erased() {
     assert_eq!(waiting().connect(late, &gateway, None), Ok(true));
 }
 
+/// After an outage all commands of somebody who has left may come again, in any order.
+#[test]
+fn an_old_connect_does_not_revive_somebody_whose_leave_came_again_before_it() {
+    let again = |sequence| Stamp { age: TOMBSTONE + Duration::from_millis(1), ..stamp(sequence) };
+    let mut user = User { revision: 1, ..somebody() };
+    assert_eq!(user.leave(again(8)), Ok(true));
+    assert_eq!(user.connect(again(5), &"g".parse().expect("an id"), None), Err(Refusal::Failed));
+}
+
 #[test]
 fn a_reassertion_is_believed_only_if_no_newer_connection_has_come() {
     let mut user = waiting();

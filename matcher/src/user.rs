@@ -124,9 +124,10 @@ impl User {
         }
     }
 
-    /// Nobody can tell whether they never were, or were erased since.
+    /// Nobody can tell whether they never were, or were erased since; also when late commands of their own, delivered
+    /// again, have left another trace of their end.
     pub(crate) fn would_revive(&self, stamp: Stamp) -> bool {
-        self.revision == 0 && stamp.age > TOMBSTONE
+        (self.revision == 0 || self.state == State::Gone) && stamp.age > TOMBSTONE
     }
 }
 

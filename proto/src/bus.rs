@@ -171,7 +171,12 @@ impl Bus {
         if !self.connected() {
             return Err(BusError::Away);
         }
-        let asked = Request { payload: Some(json(question)), headers: context::headers(), ..Request::default() };
+        let asked = Request {
+            payload: Some(json(question)),
+            headers: context::headers(),
+            timeout: Some(Some(PATIENCE)),
+            ..Request::default()
+        };
         // The client's own time-out begins only when the question is on its way.
         let asking = tokio::time::timeout(PATIENCE, self.client.send_request(subject.clone(), asked));
         let answer = asking.await.map_err(|e| fail(e.into()))?.map_err(|e| fail(e.into()))?;

@@ -163,7 +163,7 @@ pub async fn connect(common: &Common, name: &str, streams: Streams) -> anyhow::R
         .retry_on_initial_connect()
         .ping_interval(Duration::from_secs(10))
         .client_capacity(UNSENT)
-        .request_timeout(Some(Duration::from_secs(5)))
+        .request_timeout(Some(ANSWERED))
         // Soon again, since people wait: 100 ms, 200 ms, … 1 s.
         .reconnect_delay_callback(|attempt| Duration::from_millis(50 << attempt.min(5)).min(Duration::from_secs(1)))
         .event_callback(|event| async move { log_event(&event) })
@@ -176,6 +176,10 @@ pub async fn connect(common: &Common, name: &str, streams: Streams) -> anyhow::R
         .context("NATS was not ready within CONNECT_TIMEOUT; are NATS_URL, NATS_USER and NATS_PASSWORD right, is JetStream on, and does a matcher run, which makes the streams?")?;
     Ok(bus)
 }
+
+/// How long JetStream may take to answer what is no publication. While it elects a leader it answers nobody, for some
+/// 6 s after an outage, measured with three nodes: whoever asked in that time has to ask again soon.
+const ANSWERED: Duration = Duration::from_secs(2);
 
 /// What a process publishes while NATS hangs and nobody knows yet, in messages: with the longest texts some 4 MB.
 const UNSENT: usize = 256;
