@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// How far the clocks of gateways and of NATS may be apart; well above what NTP leaves.
 pub(crate) const CLOCKS_AGREE: Duration = Duration::from_secs(1);
+/// Whoever said this long ago that a connection is there has said it anew or taken it back: a dead letter, replayed.
+pub(crate) const SAID_ANEW: Duration = Duration::from_secs(60);
 
 /// A connection that is gone.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +24,6 @@ pub(crate) struct Gone {
     /// When to tell the partner; nothing for at once.
     pub(crate) partner_hears_at: Option<i64>,
 }
-/// Whoever said this long ago that a connection is there has said it anew or taken it back: a dead letter, replayed.
-pub(crate) const SAID_ANEW: Duration = Duration::from_secs(60);
 
 impl User {
     /// A socket speaks for them.
