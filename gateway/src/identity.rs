@@ -110,7 +110,10 @@ impl Session {
     /// A newer socket speaks for the user.
     pub(crate) fn fall_silent(&mut self) {
         self.stay(Stay::Idle);
-        self.who = None;
+        if let Some(Who { user, also, .. }) = self.who.take() {
+            let app = self.app.clone();
+            tokio::spawn(async move { let_go_of(&app, user, also).await });
+        }
         if self.modern {
             self.emit(Told::Replaced, &NOTHING);
             // Otherwise two copies of one tab would take the conversation from each other for ever.
@@ -135,10 +138,7 @@ impl Session {
         if epoch != 0 || !also.is_empty() {
             self.app.asker.insist(&UserCommand::Left { user }).await;
         }
-        for epoch in also {
-            let gone = UserCommand::Disconnected { user, epoch, seen: 0, cause: Loss::Lost };
-            self.app.asker.insist(&gone).await;
-        }
+        let_go_of(&self.app, user, also).await;
     }
 
     /// The socket is gone, or has to go.
@@ -159,5 +159,12 @@ impl Session {
         for epoch in also.into_iter().chain([epoch]).filter(|epoch| *epoch != 0) {
             self.app.asker.insist(&UserCommand::Disconnected { user, epoch, seen, cause }).await;
         }
+    }
+}
+
+/// Says of attempts that nobody answered, and of which one may count yet, that they are gone.
+async fn let_go_of(app: &Shared, user: UserId, attempts: Vec<u64>) {
+    for epoch in attempts {
+        app.asker.insist(&UserCommand::Disconnected { user, epoch, seen: 0, cause: Loss::Lost }).await;
     }
 }

@@ -18,9 +18,10 @@ const REMOVED: Ms = 30_000 + 4_000;
 const OF_KILLED: Ms = 15_000;
 /// How soon a room's messages are erased after its end.
 const ERASED: Ms = 5_000;
-/// What faults excuse at most, with the recovery from them: of the erasure, and of what was stored after it.
-const EXCUSED: Ms = 45_000;
+/// What faults excuse at most of what was stored after the erasure.
 const EXCUSED_AFTERWARDS: Ms = 8_000;
+/// Who hung in this time may still store something.
+const STALE: Ms = 45_000;
 /// Somebody who is away for less than 30 s ends no conversation, without the time that noticing takes.
 const AWAY: Ms = 29_000;
 
@@ -143,16 +144,15 @@ fn erased(known: &Known<'_>, found: &mut Findings) {
             found.broken(known, "acknowledged is kept", erased, &[&stored.author, &stored.room], what);
         }
         let gone = stored.erased.unwrap_or(known.end);
-        let (since, excused) =
-            if stored.at > room.closed { (stored.at, EXCUSED_AFTERWARDS) } else { (room.closed, EXCUSED) };
+        let since = room.closed.max(stored.at);
         let gone = gone.max(since);
-        let too_late = known.faults.undisturbed(&parts, since, gone).max(gone - since - excused) > ERASED;
-        if too_late && late.insert(&stored.room) {
+        let stays = stored.too_late && gone - since > EXCUSED_AFTERWARDS + ERASED;
+        if (stays || known.faults.undisturbed(&parts, since, gone) > ERASED) && late.insert(&stored.room) {
             let what = format!("messages of {} were there {} ms after its end", stored.room, gone - room.closed);
             found.broken(known, "erased at the end", room.closed, &[&stored.room], what);
         }
         // Whoever erases the room knows that it is over. Only a process or a server that hung may not know.
-        if stored.too_late && known.faults.calm(&parts, stored.at - EXCUSED, stored.at) {
+        if stored.too_late && known.faults.calm(&parts, stored.at - STALE, stored.at) {
             let what = format!("{} was stored in {} after that was erased", stored.nonce, stored.room);
             found.broken(known, "erased at the end", stored.at, &[&stored.room], what);
         }

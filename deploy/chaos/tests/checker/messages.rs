@@ -159,3 +159,21 @@ fn a_message_that_is_stored_after_the_end_and_stays_is_seen_also_under_a_fault()
     short.erased(12_000, 2);
     assert_eq!(short.violations(), Vec::<&str>::new());
 }
+
+#[test]
+fn what_is_stored_at_the_end_may_stay_while_servers_are_away_and_no_longer() {
+    for (erased, expected) in [(70_000, 0), (90_000, 1)] {
+        let mut story = Story::met();
+        story.said(100, 1);
+        story.fault(900, "nats");
+        story.at(31_000, "nats", Event::FaultOver);
+        story.fault(35_000, "mongodb");
+        story.at(65_000, "mongodb", Event::FaultOver);
+        story.over(1_000, 0);
+        story.stored(1_011, "ann", 2);
+        story.erased(erased, 1);
+        story.erased(erased, 2);
+        let late = story.violations().into_iter().filter(|invariant| *invariant == "erased at the end");
+        assert_eq!(late.count(), expected, "erased at {erased} ms");
+    }
+}
