@@ -138,7 +138,13 @@ test("a sound tells of messages while the tab is hidden, for whoever wants it", 
 test("who reads further up is not pulled down, and is told of what is new", async () => {
   for (let i = 0; i < 40; i++) await ann.say(`line ${i}`);
   await ben.got("line 39", 20_000);
-  await ben.page.locator(".messages").evaluate((box) => box.scrollTo({ top: 0 }));
+  // Until the page knows of it: what came just before may still pull it down.
+  const up = async (box) => {
+    box.scrollTo({ top: 0 });
+    for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+    return box.scrollTop === 0;
+  };
+  await until(() => ben.page.locator(".messages").evaluate(up), "the beginning to be seen");
   await ann.say("the newest");
   await ben.button("New messages").click();
   await until(
