@@ -110,7 +110,7 @@ impl Asker {
     pub(crate) async fn take_back(&self, id: CommandId, instead: &impl Command) -> Option<u64> {
         loop {
             if let Ok(stored) = self.bus.command(id, instead, None).await
-                && let Ok(Ok(stored)) = tokio::time::timeout(STORED, stored.into_future()).await
+                && let Ok(Ok(stored)) = tokio::time::timeout(STORED, stored).await
             {
                 return stored.duplicate.then_some(stored.sequence);
             }

@@ -39,7 +39,7 @@ impl Session {
         loop {
             match self.connect(None).await {
                 Connected::As(view) => return self.arrive(view, last_seq).await,
-                Connected::Refused if self.is_newest(user).await => {}
+                Connected::Refused if self.prevails(user).await => {}
                 Connected::Refused | Connected::Cut => return,
             }
         }
@@ -47,7 +47,7 @@ impl Session {
 
     /// A newer connection was faster, or an attempt that was given up and is taken back. False when this one falls
     /// silent, or is gone.
-    async fn is_newest(&mut self, user: UserId) -> bool {
+    async fn prevails(&mut self, user: UserId) -> bool {
         if self.closed.token.run_until_cancelled(tokio::time::sleep(TAKEN_BACK)).await.is_none() {
             return false;
         }
@@ -64,8 +64,8 @@ impl Session {
     pub(crate) async fn connect(&mut self, reassert: Option<u64>) -> Connected {
         let Some(user) = self.who.as_ref().map(|who| who.user) else { return Connected::Refused };
         let command = UserCommand::Connected { user, gateway: self.app.id.clone(), reassert };
-        let (nothing, mut also) =
-            (UserCommand::Disconnected { user, epoch: 0, seen: 0, cause: Loss::Lost }, Vec::new());
+        let nothing = UserCommand::Disconnected { user, epoch: 0, seen: 0, cause: Loss::Lost };
+        let mut also = Vec::new();
         let trying = async {
             while !self.closed.token.is_cancelled() {
                 if self.app.bus.connected() {

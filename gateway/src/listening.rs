@@ -168,7 +168,7 @@ impl Session {
 
     fn replaced(&mut self, epoch: u64) {
         if self.who.as_ref().is_some_and(|who| who.epoch != 0 && who.epoch < epoch) {
-            self.is_outrun();
+            self.look_twice();
         }
     }
 

@@ -76,8 +76,8 @@ impl Session {
     }
 
     /// A newer connection speaks for the user; or an attempt that was given up, of which a bus that hung has told late,
-    /// and which is taken back at once. Whether it is still there is looked at before this one falls silent.
-    pub(crate) fn is_outrun(&mut self) {
+    /// and which is taken back at once. Whether it is still there is looked at again before this one falls silent.
+    pub(crate) fn look_twice(&mut self) {
         let Some(who) = &mut self.who else { return };
         let since = *who.outrun.get_or_insert_with(Instant::now);
         self.look_at = Some(since + TAKEN_BACK);
@@ -86,7 +86,7 @@ impl Session {
     /// The matcher knows a newer connection, just now.
     fn give_way(&mut self) {
         let outrun = self.who.as_ref().and_then(|who| who.outrun);
-        if outrun.is_some_and(|since| since.elapsed() >= TAKEN_BACK) { self.fall_silent() } else { self.is_outrun() }
+        if outrun.is_some_and(|since| since.elapsed() >= TAKEN_BACK) { self.fall_silent() } else { self.look_twice() }
     }
 
     /// Where the user stands. Only an answer counts: that none comes says nothing of the user.

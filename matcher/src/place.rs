@@ -85,8 +85,8 @@ impl User {
         expired
     }
 
-    /// Leaves the id, the sequences and when the connection was said, for [`crate::user::TOMBSTONE`]. Lets go of the connection too: who
-    /// queues again with it has to connect it again.
+    /// Leaves the id, the sequences and when the connection was said, for [`crate::user::TOMBSTONE`]. Lets go of the
+    /// connection too: who queues again with it has to connect it again.
     pub(crate) fn erase(&mut self, now: i64) {
         *self = Self {
             state: State::Gone,

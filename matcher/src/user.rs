@@ -1,7 +1,8 @@
 //! One user's document. What commands make of it are pure steps, in `place` (queue and room) and
 //! `connection`. Commands arrive out of order and more than once, so that each step compares
 //! stream sequences: the newest queue or leave command counts (`acted`), the newest connection
-//! counts (`epoch`), and the same one again changes nothing. `users` stores what comes out.
+//! counts (`epoch`; `said_at` where a bus that hung has changed the order), and the same one again
+//! changes nothing. `users` stores what comes out.
 
 use mongodb::bson::DateTime;
 use proto::{GatewayId, Queue, RoomId, UserId};
