@@ -18,7 +18,6 @@ async fn the_promises_hold_while_one_of_each_is_killed_and_nats_hangs() -> anyho
         Fault::DrainGateway,
         Fault::StepDown,
         Fault::PauseNats,
-        Fault::RestartNats,
     ];
     let (executable, time, calm) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::ZERO, Duration::from_secs(10));
     let report = run(Plan { executable, seed: 7, time, calm, people: 24, faults }, |line| eprintln!("{line}")).await?;
