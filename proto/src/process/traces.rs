@@ -1,6 +1,6 @@
 //! Traces: one message followed from socket to socket, through all processes. Off unless a collector
 //! is named; then spans of our own crates leave by OTLP over HTTP, from a thread of the SDK's own, so
-//! that nobody waits for a collector. [`crate::context`] carries them over the bus.
+//! that nobody waits for a collector. [`crate::trace_context`] propagates them over the bus.
 //!
 //! A span is of the level `debug`: without a collector it costs the look whether it is enabled.
 //! What is logged inside one is not exported, and carries the trace's id in the log instead.

@@ -1,32 +1,32 @@
-//! What operators are told and may ask: ids, sequences, times and counts, nothing of what is
-//! said and no secret. Told on core NATS, now or never; no service depends on any of it.
+//! What operators can watch and request: ids, sequences, times and counts, no text and no secret. Published on core
+//! NATS, best effort; no service depends on any of it.
 
 use crate::{
-    events::{EndReason, MatchedMember},
     ids::{MessageId, ProcessId, RoomId, UserId},
+    notification::{EndReason, MatchedMember},
 };
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 
-/// Told on `talk.event.<kind>.<room>`. What is applied again after a crash may be told again.
+/// Published on `talk.event.<kind>.<room>`. What is applied again after a crash may be published again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoomEvent {
-    /// Where.
+    /// Which room.
     pub room: RoomId,
-    /// When it was told, in milliseconds since 1970.
+    /// When it was published, in milliseconds since 1970.
     pub at_ms: i64,
     /// What.
     #[serde(flatten)]
-    pub happened: Happened,
+    pub kind: RoomEventKind,
 }
 
 /// What happened in a room, in the order of a usual conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
-pub enum Happened {
+pub enum RoomEventKind {
     /// Two were matched.
-    Made {
+    Created {
         /// The two, longest wait first.
         members: [MatchedMember; 2],
     },
@@ -35,13 +35,13 @@ pub enum Happened {
         /// Who.
         user: UserId,
         /// Both have entered.
-        begun: bool,
+        started: bool,
     },
     /// A message was stored.
     Stored {
         /// Which.
         message: MessageId,
-        /// Its place in the room.
+        /// Its position in the room.
         seq: u64,
         /// Who wrote it.
         author: UserId,
@@ -55,13 +55,13 @@ pub enum Happened {
         /// By whom.
         user: UserId,
     },
-    /// A member's connection was lost, and the partner told so.
-    Lost {
+    /// A member's connection was lost, and the partner notified.
+    Disconnected {
         /// Whose.
         user: UserId,
     },
     /// That member is back.
-    Back {
+    Reconnected {
         /// Who.
         user: UserId,
     },
@@ -70,60 +70,60 @@ pub enum Happened {
         /// Who.
         user: UserId,
     },
-    /// The room is over.
+    /// The room is closed.
     Ended {
         /// Why.
         reason: EndReason,
-        /// The conversation had begun: both had entered.
-        begun: bool,
-        /// How long the room was there, in milliseconds.
+        /// The conversation had started: both had entered.
+        started: bool,
+        /// How long the room was open, in milliseconds.
         lasted_ms: u64,
-        /// Who goes back to the queue, because it had not begun.
-        back: Vec<UserId>,
+        /// Who goes back to the queue, because it had not started.
+        requeued: Vec<UserId>,
     },
     /// Its messages are erased.
     Erased,
 }
 
-impl Happened {
+impl RoomEventKind {
     /// The token in the subject.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         self.into()
     }
 }
 
-/// The answer on `talk.read.waiting`.
+/// The reply on `talk.read.waiting`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WhoWaits {
-    /// Who waits in vent.
-    pub vent: Depth,
-    /// Who waits in listen.
-    pub listen: Depth,
-    /// Who waits in talk.
-    pub talk: Depth,
-    /// The matcher that ticks; nobody in the seconds after one was killed.
-    pub ticking: Option<String>,
+pub struct QueueReport {
+    /// The queue vent.
+    pub vent: QueueDepth,
+    /// The queue listen.
+    pub listen: QueueDepth,
+    /// The queue talk.
+    pub talk: QueueDepth,
+    /// The matcher that is the leader; none in the seconds after one was killed.
+    pub leader: Option<String>,
 }
 
-/// How many wait in a queue with a connection, and for how long.
+/// How many connected users wait in a queue, and for how long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Depth {
+pub struct QueueDepth {
     /// How many.
     pub waiting: u64,
     /// How long the one who waits longest has waited, in milliseconds.
     pub oldest_ms: u64,
 }
 
-/// The answer on `talk.read.gateway.<gateway>`.
+/// The reply on `talk.read.gateway.<gateway>`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OnGateway {
+pub struct GatewayReport {
     /// Which gateway.
     pub gateway: ProcessId,
-    /// Open sockets, whether somebody was named on them or not.
+    /// Open sockets, identified or not.
     pub sockets: u64,
-    /// People with a socket here who are in a room.
+    /// Users with a connection here who are in a room.
     pub in_rooms: u64,
-    /// It sends everybody to other gateways.
+    /// It hands its clients over to other gateways.
     pub draining: bool,
 }

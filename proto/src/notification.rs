@@ -1,8 +1,9 @@
-//! What is told on core NATS. Live events are best effort: each can also be read as state.
+//! What services publish on core NATS for the gateways. Best effort: each can also be read as state.
 
 use crate::{
     commands::{Queue, RoomView},
     ids::{MessageId, RoomId, UserId},
+    presence::ConnectionStamp,
 };
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
@@ -25,7 +26,7 @@ pub struct Message {
     pub content: String,
     /// Somebody liked it.
     pub liked: bool,
-    /// Place in the room: 1, 2, 3, … without gaps.
+    /// Position in the room: 1, 2, 3, … without gaps.
     pub seq: u64,
 }
 
@@ -36,13 +37,13 @@ impl std::fmt::Debug for Message {
     }
 }
 
-/// Told to one user, on `talk.live.<kind>.<room>.<user>`.
+/// A notification for one user, on `talk.notify.<kind>.<room>.<user>`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
-pub enum Live {
-    /// Waits in a queue from now on. Whoever holds the user's socket and had let go of the user
-    /// after an earlier conversation says again that it is connected.
+pub enum Notification {
+    /// Waits in a queue from now on. A gateway with a connection of this user that the matcher does not know claims it
+    /// again.
     Queued {
         /// Which queue.
         queue: Queue,
@@ -51,8 +52,8 @@ pub enum Live {
     },
     /// A partner was found.
     Matched(RoomView),
-    /// The partner vanished before the conversation began: back in the place that they had.
-    Unmatched {
+    /// The partner vanished before the conversation started: back in the queue, in the place that they had.
+    Requeued {
         /// Which queue.
         queue: Queue,
         /// Since when, in milliseconds since 1970.
@@ -66,18 +67,18 @@ pub enum Live {
         to: Queue,
     },
     /// A member, the receiver or the partner, entered the room.
-    Joined {
+    Entered {
         /// Who.
         user: UserId,
         /// Both have entered.
-        begun: bool,
+        started: bool,
     },
-    /// The partner's connection was lost, or is back.
+    /// The partner's connection is lost, or back.
     Partner {
         /// Which of both.
         connected: bool,
     },
-    /// The room is over. Told to both.
+    /// The room is closed. Published to both.
     Ended {
         /// Why.
         reason: EndReason,
@@ -96,14 +97,15 @@ pub enum Live {
         /// Which of both.
         typing: bool,
     },
-    /// A newer connection speaks for this user: older ones fall silent.
-    Replaced {
+    /// A newer connection speaks for this user; older ones are closed.
+    Superseded {
         /// The newer connection.
-        epoch: u64,
+        #[serde(flatten)]
+        stamp: ConnectionStamp,
     },
 }
 
-impl Live {
+impl Notification {
     /// The token in the subject.
     #[must_use]
     pub fn kind(&self) -> &'static str {
@@ -111,7 +113,7 @@ impl Live {
     }
 }
 
-/// Why a room ended.
+/// Why a room was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -122,7 +124,7 @@ pub enum EndReason {
     Gone,
 }
 
-/// Told on `talk.match.made.<room>`, for operators: nobody's client depends on it.
+/// Published on `talk.match.made.<room>`, for operators: no client depends on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MatchMade {
     /// The new room.
@@ -142,7 +144,7 @@ pub struct MatchedMember {
     pub waited_ms: u64,
 }
 
-/// Told on `talk.queue.status` after each tick.
+/// Published on `talk.queue.status` after each round of matching.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueStatus {
     /// How many wait in vent.
@@ -153,23 +155,30 @@ pub struct QueueStatus {
     pub talk: u64,
 }
 
-/// Asked on `talk.read.history.<room>`.
+/// The request on `talk.read.history.<room>`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryRequest {
-    /// Whoever asks; has to be a member.
+    /// The member who asks.
     pub user: UserId,
     /// Only what came after this room sequence; 0 for all.
     pub after_seq: u64,
 }
 
-/// The answer to [`HistoryRequest`], inside a [`crate::Reply`]: at most
-/// [`HISTORY_PAGE`] messages, ascending by `seq`. A full page means: ask again after its last.
+/// The reply to [`HistoryRequest`], inside a [`crate::Reply`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// What came after.
+    /// Ascending by `seq`, [`HISTORY_PAGE_BYTES`] at most.
     pub messages: Vec<Message>,
+    /// There is more after the last of them.
+    pub more: bool,
 }
 
-/// Messages in one answer. A text has 16 kB at most, and JSON makes up to six bytes of one, so
-/// that a page of the worst texts stays below the bus's limit of 1 MB for a message.
-pub const HISTORY_PAGE: usize = 10;
+/// The texts of one page of history, in bytes. JSON makes up to six bytes of one, so that a page of the worst texts,
+/// one longest text over, stays below the bus's limit of 1 MB for a message.
+pub const HISTORY_PAGE_BYTES: usize = 128 * 1024;
+
+/// The most messages of one room; the next one is refused with [`crate::Refusal::RoomFull`].
+pub const ROOM_MESSAGES: u64 = 10_000;
+/// The most text of one room, in bytes of UTF-8; the message that goes beyond is refused likewise. What a client that
+/// comes back is sent is bounded by it.
+pub const ROOM_BYTES: u64 = 5 * 1024 * 1024;

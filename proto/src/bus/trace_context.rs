@@ -1,7 +1,6 @@
-//! Which trace a message belongs to, in its headers: W3C trace context (`traceparent`, `tracestate`).
-//! Without an active trace nothing is written. Only messages of the bus are followed: what a
-//! stranger's request says of a trace is not read, or strangers could write into traces of others,
-//! grow one without end, and have every request of theirs recorded.
+//! Propagation of traces over the bus, by W3C trace context in the headers (`traceparent`, `tracestate`). Without an
+//! active trace nothing is written. Only messages of the bus are followed: the trace headers of a client's request are
+//! ignored, or strangers could write into the traces of others, grow one without end, and have every request recorded.
 
 use async_nats::HeaderMap;
 use opentelemetry::{

@@ -1,8 +1,10 @@
-//! Keys with a time to live in the bucket of leases: `gateway.<id>` says that a gateway lives,
-//! `matcher.tick` which matcher ticks. Each write expects the revision of the one before, so
-//! that two holders notice each other.
+//! Leases: keys with a time to live. `gateway.<id>` shows that a gateway is alive, `matcher.leader` which matcher is the
+//! leader. Each write expects the revision of the one before, so that two holders notice each other.
 
-use crate::{bus::Bus, streams};
+use crate::{
+    bus::{client::Bus, streams},
+    ids::GatewayId,
+};
 use anyhow::Context as _;
 use async_nats::jetstream::{kv, message::PublishMessage};
 use bytes::Bytes;
@@ -12,13 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The key of the matcher that ticks.
-pub const TICK: &str = "matcher.tick";
+/// The key of the matcher that is the leader.
+pub const LEADER: &str = "matcher.leader";
 const GATEWAY: &str = "gateway.";
 
 /// The key of a gateway.
 #[must_use]
-pub fn gateway_key(gateway: &crate::GatewayId) -> String {
+pub fn gateway_key(gateway: &GatewayId) -> String {
     format!("{GATEWAY}{gateway}")
 }
 
@@ -30,7 +32,7 @@ pub struct Lease {
     holder: String,
     ttl: Duration,
     revision: Option<u64>,
-    /// When it was last written for sure.
+    /// When it was last certainly written.
     written: Option<Instant>,
 }
 
@@ -45,19 +47,19 @@ impl Lease {
         Ok(Self { bus: bus.clone(), store, key, holder, ttl, revision: None, written: None })
     }
 
-    /// Takes the key if it is free, or keeps it for another time to live.
+    /// Acquires the key if it is free, or renews it for another time to live.
     ///
     /// # Errors
-    /// When NATS does not answer; whether the key is held is then unknown.
-    pub async fn hold(&mut self) -> anyhow::Result<Held> {
-        // One whose last write got no answer may still be ours: it has not lapsed yet.
+    /// When NATS does not reply; whether the key is held is then unknown.
+    pub async fn renew(&mut self) -> anyhow::Result<Renewal> {
+        // One whose last write got no reply may still be ours: it has not lapsed yet.
         let kept = self.written.is_some_and(|written| written.elapsed() < self.ttl);
-        let asked = Instant::now();
+        let started = Instant::now();
         let expected = match self.revision.take() {
             Some(revision) => revision,
-            None => match self.free().await? {
+            None => match self.free_revision().await? {
                 Some(revision) => revision,
-                None => return Ok(Held::ByAnother),
+                None => return Ok(Renewal::HeldByAnother),
             },
         };
         let message = PublishMessage::build()
@@ -69,18 +71,18 @@ impl Lease {
         match ack {
             Ok(ack) => {
                 self.revision = Some(ack.sequence);
-                self.written = Some(asked);
-                Ok(if kept { Held::Kept } else { Held::Taken })
+                self.written = Some(started);
+                Ok(if kept { Renewal::Renewed } else { Renewal::Acquired })
             }
             Err(error) if error.kind() == async_nats::jetstream::context::PublishErrorKind::WrongLastSequence => {
-                Ok(Held::ByAnother)
+                Ok(Renewal::HeldByAnother)
             }
             Err(error) => Err(error).context("writing a lease"),
         }
     }
 
-    /// The revision to expect when the key is free: never written, lapsed or given back.
-    async fn free(&self) -> anyhow::Result<Option<u64>> {
+    /// The revision to expect when the key is free: never written, lapsed or released.
+    async fn free_revision(&self) -> anyhow::Result<Option<u64>> {
         let entry = self.store.entry(&self.key).await.context("reading a lease")?;
         Ok(match entry {
             None => Some(0),
@@ -91,49 +93,49 @@ impl Lease {
         })
     }
 
-    /// Gives it back, so that the next one need not wait.
+    /// Releases it, so that the next holder need not wait.
     ///
     /// # Errors
-    /// When NATS does not answer; then it lapses by itself.
-    pub async fn give_back(mut self) -> anyhow::Result<()> {
+    /// When NATS does not reply; then it lapses by itself.
+    pub async fn release(mut self) -> anyhow::Result<()> {
         if let Some(revision) = self.revision.take() {
-            // The mark of it lapses too: keys of processes would otherwise add up for ever.
+            // The marker of it lapses too: keys of processes would otherwise add up for ever.
             self.store
                 .purge_expect_revision_with_ttl(&self.key, revision, self.ttl)
                 .await
-                .context("giving a lease back")?;
+                .context("releasing a lease")?;
         }
         Ok(())
     }
 }
 
-/// What [`Lease::hold`] found.
+/// The result of [`Lease::renew`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum Renewal {
     /// It was free, or had lapsed.
-    Taken,
+    Acquired,
     /// It was ours and still is.
-    Kept,
-    /// Somebody else has it.
-    ByAnother,
+    Renewed,
+    /// Another process holds it.
+    HeldByAnother,
 }
 
-/// Who holds a key; nobody when it is free or has lapsed.
+/// The holder of a key; none when it is free or has lapsed.
 ///
 /// # Errors
-/// When NATS does not answer.
+/// When NATS does not reply.
 pub async fn holder(bus: &Bus, key: &str) -> anyhow::Result<Option<String>> {
     let store = bus.js.get_key_value(streams::LEASES).await.context("opening the bucket of leases")?;
     let value = store.get(key).await.context("reading a lease")?;
     Ok(value.map(|value| String::from_utf8_lossy(&value).into_owned()))
 }
 
-/// The gateways whose keys are alive.
+/// The gateways whose leases are alive.
 ///
 /// # Errors
-/// When NATS does not answer.
-pub async fn live_gateways(bus: &Bus) -> anyhow::Result<BTreeSet<String>> {
+/// When NATS does not reply.
+pub async fn live_gateways(bus: &Bus) -> anyhow::Result<BTreeSet<GatewayId>> {
     let store = bus.js.get_key_value(streams::LEASES).await.context("opening the bucket of leases")?;
     let keys: Vec<String> = store.keys().await.context("listing leases")?.try_collect().await.context("listing")?;
-    Ok(keys.into_iter().filter_map(|key| key.strip_prefix(GATEWAY).map(ToOwned::to_owned)).collect())
+    Ok(keys.iter().filter_map(|key| key.strip_prefix(GATEWAY)?.parse().ok()).collect())
 }

@@ -1,10 +1,13 @@
-//! A command as it was delivered: decoding it, answering it, and putting what cannot be applied among the
-//! dead letters.
+//! A command as it was delivered: decoding it, replying to it, and dead-lettering what cannot be applied.
 
 use crate::{
-    bus::{Bus, BusError, Envelope, REPLY_TO, now_ms},
+    bus::{
+        client::{Bus, BusError, REPLY_TO},
+        envelope::Envelope,
+        subjects, trace_context,
+    },
     commands::{Command, Reply, VERSION},
-    context, numbers, subjects,
+    process::metrics,
 };
 use async_nats::{
     HeaderMap, Subject,
@@ -12,7 +15,6 @@ use async_nats::{
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::time::Duration;
 
 /// The header that says why a dead letter is dead.
 pub const REASON: &str = "Talk-Reason";
@@ -23,7 +25,7 @@ pub enum Undecodable {
     /// Not the JSON that it should be.
     #[error("not a known command: line {}, column {}", .0.line(), .0.column())]
     Json(serde_json::Error),
-    /// From another time.
+    /// Of another version.
     #[error("payload version {0}, this program speaks {VERSION}")]
     Version(u8),
     /// Not from JetStream.
@@ -31,13 +33,13 @@ pub enum Undecodable {
     NotJetStream,
 }
 
-/// A command as it was delivered, with what is needed to answer and acknowledge it.
+/// A command as it was delivered, with what is needed to reply to it and to acknowledge it.
 pub struct Delivery<C> {
-    /// What is asked for.
+    /// The command.
     pub command: C,
     /// When it was published, in milliseconds since 1970, by the publisher's clock.
     pub at_ms: i64,
-    /// Its place in the stream.
+    /// Its sequence in the stream.
     pub sequence: u64,
     /// The raw message: how often it was delivered, its headers, its acknowledgement.
     pub raw: jetstream::Message,
@@ -56,14 +58,19 @@ impl<C: Command> Delivery<C> {
         }
     }
 
-    /// How long ago it came into the stream: from the server's time of that to the time of this host, since the clocks
-    /// of gateways may be off. This host's and the server's have to agree.
+    /// When the stream stored it, in milliseconds since 1970, by the server's clock.
     #[must_use]
-    pub fn age(&self) -> Duration {
-        let published = self.raw.info().map_or(self.at_ms, |info| {
-            i64::try_from(info.published.unix_timestamp_nanos() / 1_000_000).unwrap_or(self.at_ms)
-        });
-        Duration::from_millis(u64::try_from(now_ms() - published).unwrap_or(0))
+    pub fn stored_at_ms(&self) -> i64 {
+        let stored = self.raw.info().map(|info| i64::try_from(info.published.unix_timestamp_nanos() / 1_000_000));
+        stored.ok().and_then(Result::ok).unwrap_or(self.at_ms)
+    }
+
+    /// Where the reply goes, if anybody waits for one. Only where replies go: a gateway cannot have the matcher publish
+    /// in its stead.
+    #[must_use]
+    pub fn reply_to(&self) -> Option<&str> {
+        let to = self.raw.headers.as_ref()?.get(REPLY_TO)?.as_str();
+        subjects::is_reply(to).then_some(to)
     }
 
     /// Which delivery of this command it is: 1 for the first.
@@ -72,15 +79,14 @@ impl<C: Command> Delivery<C> {
         self.raw.info().map_or(1, |info| info.delivered)
     }
 
-    /// Answers whoever asked, if anybody waits. An answer goes to where answers go: a gateway cannot have the matcher
-    /// publish in its stead.
+    /// Replies to whoever published it, if a reply is expected.
     ///
     /// # Errors
-    /// When NATS is away. An answer that it would never take is logged and left, as in [`Bus::tell`].
+    /// When NATS is unavailable. A reply that it would never accept is logged and dropped, as in
+    /// [`Bus::publish_best_effort`].
     pub async fn reply<T: Serialize + Sync>(&self, bus: &Bus, reply: &Reply<T>) -> Result<(), BusError> {
-        let to = self.raw.headers.as_ref().and_then(|headers| headers.get(REPLY_TO));
-        match to.filter(|to| subjects::is_reply(to.as_str())) {
-            Some(to) => bus.say(to.as_str().into(), reply).await,
+        match self.reply_to() {
+            Some(to) => bus.publish_best_effort(to.into(), reply).await,
             None => Ok(()),
         }
     }
@@ -109,18 +115,18 @@ pub fn decode_payload<C: DeserializeOwned>(payload: &[u8]) -> Result<(C, i64), U
     Ok((envelope.body, envelope.at_ms))
 }
 
-/// Puts a message among the dead letters and takes it out of its stream. Logs it, once.
+/// Dead-letters a message: stores it in the stream of dead letters and takes it out of its own. Logs it, once.
 ///
 /// # Errors
-/// When the bus does not take it; then it stays where it is and is delivered again.
-pub async fn bury(bus: &Bus, message: &jetstream::Message, reason: &str) -> Result<(), BusError> {
+/// When NATS does not accept it; then it stays where it is and is delivered again.
+pub async fn dead_letter(bus: &Bus, message: &jetstream::Message, reason: &str) -> Result<(), BusError> {
     let subject = subjects::dead_letter(&message.subject);
     store(bus, &subject, message.payload.clone(), reason)
         .await
         .map_err(|error| BusError::Publish { subject: subject.clone(), source: error.into() })?;
     message.ack_with(AckKind::Term).await.map_err(|source| BusError::Publish { subject, source })?;
-    metrics::counter!(numbers::BURIED).increment(1);
-    tracing::error!(bus.subject = %message.subject, reason, "a command went to the dead letters");
+    ::metrics::counter!(metrics::DEAD_LETTERS).increment(1);
+    tracing::error!(bus.subject = %message.subject, reason, "command dead-lettered");
     Ok(())
 }
 
@@ -130,8 +136,8 @@ async fn store(
     payload: Bytes,
     reason: &str,
 ) -> Result<(), jetstream::context::PublishError> {
-    let sent = match bus.js.publish_with_headers(subject.clone(), why(reason), payload.clone()).await {
-        // As long as NATS takes at all, it has no room for a reason.
+    let sent = match bus.js.publish_with_headers(subject.clone(), reason_headers(reason), payload.clone()).await {
+        // As long as NATS accepts at all: there is no room for a reason.
         Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
             bus.js.publish(subject.clone(), payload).await
         }
@@ -140,11 +146,11 @@ async fn store(
     sent?.await.map(drop)
 }
 
-/// The headers of a dead letter: without the answer's address, whose client is long gone, and without the id,
+/// The headers of a dead letter: without the reply subject, whose client has given up, and without the id,
 /// so that a replay is not taken for a duplicate.
-fn why(reason: &str) -> HeaderMap {
-    let mut headers = context::headers().unwrap_or_default();
-    // What servers say may have several lines, which a header cannot have.
+fn reason_headers(reason: &str) -> HeaderMap {
+    let mut headers = trace_context::headers().unwrap_or_default();
+    // Errors of servers may have several lines, which a header cannot have.
     headers.insert(REASON, reason.replace(char::is_control, " "));
     headers
 }
@@ -155,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_reason_of_several_lines_becomes_one() {
-        let headers = why("MongoDB says:\r\nno\t\0");
+        let headers = reason_headers("MongoDB says:\r\nno\t\0");
         assert_eq!(headers.get(REASON).map(|reason| reason.as_str()), Some("MongoDB says:  no  "));
     }
 }

@@ -1,7 +1,7 @@
-//! Streams, consumers and the bucket of leases: declared here. The matcher makes the streams and the bucket, each
+//! Streams, consumers and the bucket of leases are declared here. The matcher creates the streams and the bucket, each
 //! service its consumers.
 
-use crate::subjects;
+use crate::{bus::subjects, timing};
 use anyhow::Context as _;
 use async_nats::jetstream::{
     Context,
@@ -17,7 +17,7 @@ pub const USERS: &str = "TALK_USERS";
 pub const MESSAGES: &str = "TALK_MESSAGES";
 /// Commands that could not be applied.
 pub const DEAD: &str = "TALK_DEAD";
-/// Who lives and who ticks: keys with a time to live.
+/// Which gateways are alive and which matcher is the leader: keys with a time to live.
 pub const LEASES: &str = "talk_leases";
 /// The stream behind the bucket of leases.
 pub const LEASES_STREAM: &str = "KV_talk_leases";
@@ -26,25 +26,13 @@ pub const LEASES_STREAM: &str = "KV_talk_leases";
 pub const MATCHER: &str = "matcher";
 /// The priority group of a partition's consumer: one chat-store at a time is pinned to it.
 pub const PINNED_GROUP: &str = "active";
-/// How long a silent chat-store stays pinned to a partition. Measured fail-over at 3 s: 2.5 s.
-pub const PINNED_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long one pull request lasts. One that a dying node took with it is missed for this long: by default 30 s.
-/// Of a pinned chat-store it has to stay well below [`PINNED_TIMEOUT`], or an idle partition changes hands.
-pub const PULL_EXPIRES: Duration = Duration::from_secs(1);
-
-/// How long a command may be worked on before it is delivered again.
-pub const ACK_WAIT: Duration = Duration::from_secs(5);
-/// After so many deliveries a failing command goes to the dead letters.
-pub const MAX_DELIVERIES: i64 = 5;
-
-/// A command that nobody took for so long is of no use: its client has given up long since.
-const COMMAND_MAX_AGE: Duration = Duration::from_secs(3600);
-/// How long the server refuses a second publication of one command.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+/// How many commands all consumers of a stream may have in progress together. A consumer takes what it is given at
+/// once and signals progress on all of it, so that this bounds its memory.
+const MAX_IN_PROGRESS: i64 = 256;
 /// How long an operator can look at a dead letter.
 const DEAD_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Makes or updates all streams and the bucket. Any number of processes may call it at once.
+/// Creates or updates all streams and the bucket. Any number of processes may call it at once.
 ///
 /// # Errors
 /// When the server refuses, for instance because it has fewer nodes than `replicas`.
@@ -61,11 +49,11 @@ pub async fn declare(js: &Context, replicas: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looks whether streams are there.
+/// Checks that streams exist.
 ///
 /// # Errors
-/// When one of them is not, or the server does not answer.
-pub async fn present(js: &Context, names: &[&str]) -> anyhow::Result<()> {
+/// When one of them does not, or the server does not reply.
+pub async fn exist(js: &Context, names: &[&str]) -> anyhow::Result<()> {
     for name in names {
         js.get_stream(name).await.with_context(|| format!("opening the stream {name}"))?;
     }
@@ -77,11 +65,11 @@ fn work_queue(name: &str, subjects: &[&str], replicas: usize) -> Config {
         name: name.to_owned(),
         subjects: subjects.iter().map(ToString::to_string).collect(),
         retention: RetentionPolicy::WorkQueue,
-        // A full stream refuses the new: the gateway then says 503, and nothing is lost.
+        // A full stream refuses new commands: the gateway then replies 503, and nothing is lost.
         discard: DiscardPolicy::New,
         max_bytes: 1 << 30,
-        max_age: COMMAND_MAX_AGE,
-        duplicate_window: DUPLICATE_WINDOW,
+        max_age: timing::COMMAND_MAX_AGE,
+        duplicate_window: timing::DUPLICATE_WINDOW,
         storage: StorageType::File,
         num_replicas: replicas,
         allow_direct: true,
@@ -106,14 +94,14 @@ fn leases(replicas: usize) -> kv::Config {
     kv::Config {
         bucket: LEASES.to_owned(),
         history: 1,
-        // How long the server remembers that a key has lapsed. It also turns on times to live.
+        // How long the server keeps the marker of a key that has lapsed. It also turns on times to live.
         limit_markers: Some(Duration::from_secs(60)),
         num_replicas: replicas,
         ..kv::Config::default()
     }
 }
 
-/// The consumer that all matchers share: any of them takes any command.
+/// The consumer that all matchers share: any of them receives any command.
 ///
 /// # Errors
 /// When the server refuses.
@@ -133,10 +121,11 @@ pub async fn partition_consumer(js: &Context, partition: u32) -> anyhow::Result<
         filter_subjects: subjects::partition_filter(partition),
         priority_policy: PriorityPolicy::PinnedClient,
         priority_groups: vec![PINNED_GROUP.to_owned()],
-        priority_timeout: PINNED_TIMEOUT,
-        // What a dead chat-store had in hand is delivered again as soon as another is pinned,
-        // while its authors still wait for the answer.
-        ack_wait: PINNED_TIMEOUT,
+        priority_timeout: timing::PINNED_TIMEOUT,
+        // What a dead chat-store had in progress is delivered again as soon as another is pinned, while its authors
+        // still wait for the reply.
+        ack_wait: timing::PINNED_TIMEOUT,
+        max_ack_pending: 1000,
         ..acknowledged()
     };
     consumer(js, MESSAGES, &name, config).await
@@ -151,8 +140,8 @@ pub fn partition_consumer_name(partition: u32) -> String {
 fn acknowledged() -> pull::Config {
     pull::Config {
         ack_policy: AckPolicy::Explicit,
-        ack_wait: ACK_WAIT,
-        max_ack_pending: 1000,
+        ack_wait: timing::ACK_WAIT,
+        max_ack_pending: MAX_IN_PROGRESS,
         ..pull::Config::default()
     }
 }

@@ -1,7 +1,7 @@
-//! What a process says on stderr: lines for people, or one JSON object a line, which also says which
-//! service it is and, within a trace, the ids of trace and span.
+//! The log, on stderr: text, or one JSON object a line, which also has the service and its instance and, within a trace,
+//! the ids of trace and span.
 
-use crate::{context, service::Common, traces::Traces};
+use crate::{bus::trace_context, process::traces::Traces};
 use std::{fmt, io::IsTerminal as _};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
@@ -15,32 +15,32 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// How log lines look.
+/// The form of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text.
     Text,
     /// One JSON object a line.
     Json,
 }
 
 /// Starts the log, and the traces if they are to be exported.
-pub(crate) fn start(common: &Common, name: Name, traces: Option<&Traces>) {
+pub(super) fn start(filter: &str, format: LogFormat, name: Name, traces: Option<&Traces>) {
     // A second start in one process keeps the first one's log.
     let _already_started = match traces {
-        Some(traces) => tracing_subscriber::registry().with(traces.layer()).with(lines(common, name)).try_init(),
-        None => tracing_subscriber::registry().with(lines(common, name)).try_init(),
+        Some(traces) => tracing_subscriber::registry().with(traces.layer()).with(lines(filter, format, name)).try_init(),
+        None => tracing_subscriber::registry().with(lines(filter, format, name)).try_init(),
     };
 }
 
-fn lines<S>(common: &Common, name: Name) -> Box<dyn Layer<S> + Send + Sync>
+fn lines<S>(filter: &str, format: LogFormat, name: Name) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    let filter = EnvFilter::try_new(&common.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let color = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(color);
-    match common.log_format {
+    match format {
         LogFormat::Text => log.with_filter(filter).boxed(),
         LogFormat::Json => {
             let format = Objects { format: Format::default().json().flatten_event(true), name };
@@ -49,12 +49,12 @@ where
     }
 }
 
-/// Who writes the log.
-pub(crate) struct Name {
+/// The process that writes the log.
+pub(super) struct Name {
     /// Which service.
-    pub(crate) service: String,
+    pub(super) service: String,
     /// Which of its processes.
-    pub(crate) instance: String,
+    pub(super) instance: String,
 }
 
 /// JSON objects with the names of service and trace.
@@ -75,7 +75,7 @@ where
         writer.write_str(open)?;
         let Name { service, instance } = &self.name;
         write!(writer, r#","service":{},"instance":{}"#, quoted(service)?, quoted(instance)?)?;
-        if let Some((trace, span)) = context::active() {
+        if let Some((trace, span)) = trace_context::active() {
             write!(writer, r#","trace_id":"{trace}","span_id":"{span}""#)?;
         }
         writeln!(writer, "}}")

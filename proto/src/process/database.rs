@@ -1,7 +1,7 @@
-//! MongoDB, as every service that keeps something there uses it: where it is, how surely it is written, the
-//! patience at the start, and what its errors mean. Only with the feature `mongodb`.
+//! MongoDB, as all services use it: where it is, its read and write concerns, waiting for it at the start, and what its
+//! errors mean. Only with the feature `mongodb`.
 
-use crate::health::Needed;
+use crate::{bus::retry, process::health::Dependency};
 use anyhow::Context as _;
 use clap::Args;
 use mongodb::{
@@ -12,13 +12,10 @@ use mongodb::{
 };
 use std::{future::Future, time::Duration};
 
-/// How long an operation looks for a primary. Shorter than a command's time to be acknowledged, so that it is
-/// handed back before it is delivered again.
+/// How long an operation looks for a primary.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the majority may take to have a write in its journals.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
-/// The pause before it is asked again at the start.
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// MongoDB's code for a key that is there already.
 pub const DUPLICATE_KEY: i32 = 11000;
@@ -59,28 +56,23 @@ impl MongoDb {
     }
 }
 
-/// Prepares what a service needs in MongoDB, again and again until it works.
+/// Creates what a service needs in MongoDB, retrying until it works.
 ///
 /// # Errors
 /// When it has not worked within this time.
-pub async fn patiently<F: Future<Output = Result<(), Error>>>(
-    patience: Duration,
+pub async fn retry_until_ready<F: Future<Output = Result<(), Error>>>(
+    timeout: Duration,
     prepare: impl Fn() -> F,
 ) -> anyhow::Result<()> {
-    let preparing = async {
-        while let Err(error) = prepare().await {
-            tracing::warn!("MongoDB is not ready yet: {error}");
-            tokio::time::sleep(PAUSE).await;
-        }
-    };
-    let prepared = tokio::time::timeout(patience, preparing).await;
+    let preparing = retry::until_ok(prepare, |error| tracing::warn!("MongoDB not ready: {error}"));
+    let prepared = tokio::time::timeout(timeout, preparing).await;
     prepared.context("MongoDB was not ready within CONNECT_TIMEOUT; is MONGODB_URI right, and a replica set?")
 }
 
-/// Makes a collection, if it is not there.
+/// Creates a collection, if it does not exist.
 ///
 /// # Errors
-/// When MongoDB does not answer, or refuses.
+/// When MongoDB does not respond, or refuses.
 pub async fn create_collection(database: &Database, name: &str) -> Result<(), Error> {
     match database.create_collection(name).await {
         Err(error) if !is_command_error(&error, NAMESPACE_EXISTS) => Err(error),
@@ -88,19 +80,19 @@ pub async fn create_collection(database: &Database, name: &str) -> Result<(), Er
     }
 }
 
-/// MongoDB, as what a service cannot work without.
+/// MongoDB, as a dependency of a service.
 #[must_use]
-pub fn needed(database: &Database) -> Needed {
+pub fn dependency(database: &Database) -> Dependency {
     let database = database.clone();
-    Needed::new("MongoDB", move || {
+    Dependency::new("MongoDB", move || {
         let database = database.clone();
         async move { database.run_command(doc! {"ping": 1}).await.is_ok() }
     })
 }
 
-/// Whether MongoDB is away, or busy electing, or the majority is too slow: the same again will work later.
+/// Whether MongoDB is unavailable, or electing a primary, or the majority is too slow: the same will work later.
 #[must_use]
-pub fn is_away(error: &Error) -> bool {
+pub fn is_transient(error: &Error) -> bool {
     let unreachable = match error.kind.as_ref() {
         ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => true,
         ErrorKind::Command(command) => is_state_change(command.code),
@@ -135,11 +127,11 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_changes_its_state_is_away_and_one_that_refuses_is_not() {
-        for (code, away) in [(10107, true), (11600, true), (134, true), (121, false), (11000, false), (48, false)] {
-            assert_eq!(is_away(&refused(code)), away, "{code}");
+    fn a_change_of_the_servers_state_is_transient_and_a_refusal_is_not() {
+        for (code, transient) in [(10107, true), (11600, true), (134, true), (121, false), (11000, false), (48, false)] {
+            assert_eq!(is_transient(&refused(code)), transient, "{code}");
         }
-        assert!(is_away(&std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()));
+        assert!(is_transient(&std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()));
     }
 
     #[tokio::test]
