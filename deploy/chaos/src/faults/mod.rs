@@ -1,4 +1,17 @@
-//! The faults by name. `striking` does them.
+//! The faults by name.
+//!
+//! `strike` starts and ends each of them in a `scene`; `services` and `servers` break processes, `bus_proxy` the way
+//! between one gateway and NATS, and `aim` finds the moment at which a fault hurts most.
+
+pub mod aim;
+pub(crate) mod bus_proxy;
+pub(crate) mod scene;
+mod servers;
+mod services;
+mod strike;
+
+pub(crate) use services::read_metric;
+pub(crate) use strike::SUSPENDABLE;
 
 /// What can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,7 +20,7 @@ pub enum Fault {
     KillGateway,
     /// SIGTERM of a gateway, as in a deployment.
     DrainGateway,
-    /// SIGKILL of the matcher that ticks, in the middle of a tick.
+    /// SIGKILL of the leading matcher, in the middle of a match round.
     KillMatcher,
     /// SIGKILL of a chat-store with messages in flight.
     KillChatStore,
@@ -17,11 +30,15 @@ pub enum Fault {
     RestartNats,
     /// SIGKILL of the MongoDB primary.
     KillMongodb,
-    /// The MongoDB primary gives up its place.
+    /// The MongoDB primary steps down.
     StepDown,
     /// SIGSTOP of a gateway for 10 s.
     PauseGateway,
-    /// SIGSTOP of the ticking matcher for 10 s.
+    /// SIGSTOP of a gateway for 14 s: its lease lapses, and its users are given up before it wakes up.
+    PauseGatewayLong,
+    /// Nothing passes between one gateway and NATS for 3 to 12 s, while users open a tab there and then one elsewhere.
+    SuspendBus,
+    /// SIGSTOP of the leading matcher for 10 s.
     PauseMatcher,
     /// SIGSTOP of a chat-store for 10 s.
     PauseChatStore,
@@ -29,9 +46,9 @@ pub enum Fault {
     PauseNats,
     /// SIGSTOP of the MongoDB primary for 10 s.
     PauseMongodb,
-    /// SIGKILL of all NATS nodes, which stay away for 30 s.
+    /// SIGKILL of all NATS nodes, which stay down for 30 s.
     OutageNats,
-    /// SIGKILL of all MongoDB members, which stay away for 30 s.
+    /// SIGKILL of all MongoDB members, which stay down for 30 s.
     OutageMongodb,
     /// SIGTERM and a new start of every service, one after the other.
     RollingRestart,
@@ -39,7 +56,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::KillGateway,
         Self::DrainGateway,
         Self::KillMatcher,
@@ -49,6 +66,8 @@ impl Fault {
         Self::KillMongodb,
         Self::StepDown,
         Self::PauseGateway,
+        Self::PauseGatewayLong,
+        Self::SuspendBus,
         Self::PauseMatcher,
         Self::PauseChatStore,
         Self::PauseNats,
@@ -71,6 +90,8 @@ impl Fault {
             Self::KillMongodb => "kill-mongodb",
             Self::StepDown => "step-down-mongodb",
             Self::PauseGateway => "pause-gateway",
+            Self::PauseGatewayLong => "pause-gateway-14s",
+            Self::SuspendBus => "suspend-bus",
             Self::PauseMatcher => "pause-matcher",
             Self::PauseChatStore => "pause-chat-store",
             Self::PauseNats => "pause-nats",

@@ -1,4 +1,4 @@
-//! Breaks the servers: NATS and MongoDB, one of them or all. `striking` says when.
+//! Breaks the servers: NATS and MongoDB, one of them or all.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,11 +8,11 @@ use local::Stack;
 use servers::process::Signal;
 use tokio::time::{Instant, sleep};
 
-use crate::striking::PAUSE;
-
 /// How long NATS may take to elect leaders before that is a failure of the run.
 const ELECTION: Duration = Duration::from_secs(60);
-/// How long all of NATS or of MongoDB is away in an outage.
+/// How long a killed server stays down.
+const DOWN: Duration = Duration::from_secs(3);
+/// How long all of NATS or of MongoDB is down in an outage.
 pub(crate) const OUTAGE: Duration = Duration::from_secs(30);
 
 /// The node that leads one of the two streams.
@@ -29,8 +29,21 @@ pub(crate) async fn leading_nats(stack: &Stack, rng: &mut Rng) -> anyhow::Result
     }
 }
 
+pub(crate) async fn kill_nats(node: &servers::Nats) -> anyhow::Result<()> {
+    node.kill().await;
+    sleep(DOWN).await;
+    node.restart().await
+}
+
+pub(crate) async fn pause_nats(node: &servers::Nats, time: Duration) -> anyhow::Result<()> {
+    node.signal(Signal::SIGSTOP);
+    sleep(time).await;
+    node.signal(Signal::SIGCONT);
+    Ok(())
+}
+
 /// All of NATS, killed at once.
-pub(crate) async fn nats_is_away(stack: &Stack, time: Duration) -> anyhow::Result<()> {
+pub(crate) async fn nats_outage(stack: &Stack, time: Duration) -> anyhow::Result<()> {
     for nats in stack.nats() {
         nats.kill().await;
     }
@@ -39,15 +52,12 @@ pub(crate) async fn nats_is_away(stack: &Stack, time: Duration) -> anyhow::Resul
 }
 
 /// All of MongoDB, killed at once.
-pub(crate) async fn mongodb_is_away(stack: &Stack) -> anyhow::Result<()> {
+pub(crate) async fn mongodb_outage(stack: &Stack) -> anyhow::Result<()> {
     for mongo in stack.mongo() {
         mongo.kill().await;
     }
     sleep(OUTAGE).await;
-    let mut starting: Vec<_> = Vec::new();
-    for mongo in stack.mongo() {
-        starting.push(mongo.restart());
-    }
+    let starting = stack.mongo().iter().map(|mongo| mongo.restart());
     futures_util::future::try_join_all(starting).await?;
     stack.mongo_set().context("MongoDB is no set")?.primary().await.map(drop)
 }
@@ -60,11 +70,15 @@ pub(crate) async fn kill_mongodb(stack: &Stack) -> anyhow::Result<()> {
     primary.restart().await
 }
 
-pub(crate) async fn pause_mongodb(stack: &Stack) -> anyhow::Result<()> {
+pub(crate) async fn pause_mongodb(stack: &Stack, time: Duration) -> anyhow::Result<()> {
     let set = stack.mongo_set().context("MongoDB is no set")?;
     let primary = set.primary().await?;
     primary.signal(Signal::SIGSTOP);
-    sleep(PAUSE).await;
+    sleep(time).await;
     primary.signal(Signal::SIGCONT);
     set.primary().await.map(drop)
+}
+
+pub(crate) async fn step_down(stack: &Stack) -> anyhow::Result<()> {
+    stack.mongo_set().context("MongoDB is no set")?.step_down().await
 }

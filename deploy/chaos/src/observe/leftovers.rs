@@ -5,26 +5,38 @@ use std::{
     time::Duration,
 };
 
+use async_nats::jetstream;
 use local::{Sink, Stack};
-use mongodb::bson::{Document, doc};
+use mongodb::{
+    Database,
+    bson::{Document, doc},
+};
 use proto::streams;
 use tokio::time::{Instant, sleep};
 
-/// Waits until nothing is left, or for as long as it may take; answers what is left then.
-pub(crate) async fn wait_for_nothing(stack: &Stack, patience: Duration) -> Vec<String> {
+/// How often it is looked at.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// Waits until nothing is left, for so long at most; what is left then.
+///
+/// # Errors
+/// When a server cannot be connected to.
+pub(crate) async fn wait_for_nothing(stack: &Stack, patience: Duration) -> anyhow::Result<Vec<String>> {
+    let database = mongodb::Client::with_uri_str(stack.mongodb_uri()).await?.database(stack.database());
+    let nodes: Vec<&str> = stack.nats_url().split(',').collect();
+    let js = jetstream::new(async_nats::connect(nodes).await?);
     let deadline = Instant::now() + patience;
     loop {
-        let left = look(stack).await.unwrap_or_else(|error| vec![format!("it cannot be looked at: {error:#}")]);
+        let left = list(&database, &js).await.unwrap_or_else(|error| vec![format!("it cannot be read: {error:#}")]);
         if left.is_empty() || Instant::now() > deadline {
-            return left;
+            return Ok(left);
         }
-        sleep(Duration::from_millis(250)).await;
+        sleep(EVERY).await;
     }
 }
 
-async fn look(stack: &Stack) -> anyhow::Result<Vec<String>> {
+async fn list(database: &Database, js: &jetstream::Context) -> anyhow::Result<Vec<String>> {
     let mut left = Vec::new();
-    let database = mongodb::Client::with_uri_str(stack.mongodb_uri()).await?.database(stack.database());
     for name in database.list_collection_names().await? {
         let collection = database.collection::<Document>(&name);
         if let Some(one) = collection.find_one(doc! {}).await? {
@@ -32,8 +44,6 @@ async fn look(stack: &Stack) -> anyhow::Result<Vec<String>> {
             left.push(format!("{count} in the collection {name}, for instance {}", without_text(one)));
         }
     }
-    let addresses: Vec<&str> = stack.nats_url().split(',').collect();
-    let js = async_nats::jetstream::new(async_nats::connect(addresses).await?);
     for name in [streams::USERS, streams::MESSAGES, streams::DEAD] {
         let count = js.get_stream(name).await?.cached_info().state.messages;
         if count > 0 {
@@ -48,24 +58,24 @@ fn without_text(mut document: Document) -> Document {
     document
 }
 
-/// Hears in the services' logs what the chat-stores' sweeps had to remove, which the usual erasure should have. The
-/// metric begins anew with each process.
+/// Reads in the services' logs what the chat-stores' sweeps had to remove, which the usual erasure should have. The
+/// metric starts again with each process.
 #[derive(Clone, Default)]
 pub(crate) struct Sweeps(Arc<Mutex<Vec<String>>>);
 
 impl Sweeps {
     /// What the stack's lines go to.
     pub(crate) fn sink(&self) -> Sink {
-        let heard = self.0.clone();
+        let lines = self.0.clone();
         Arc::new(move |name, line| {
             if line.contains("the sweep removed") {
-                heard.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{name}: {line}"));
+                lines.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{name}: {line}"));
             }
         })
     }
 
     /// The lines.
-    pub(crate) fn heard(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

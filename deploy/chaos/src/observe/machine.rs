@@ -1,4 +1,4 @@
-//! Notices when the machine itself stands still: then nobody's time limit counts.
+//! Notices when the machine itself stands still: then no time limit counts.
 
 use std::time::Duration;
 
@@ -9,37 +9,37 @@ use tokio::{
 
 use crate::history::{Event, History, Ms};
 
-/// How often to look at the clock.
+/// How often the clock is read.
 const EVERY: Duration = Duration::from_millis(100);
-/// Whatever comes this much too late was held up by the machine.
+/// What comes this much too late was held up by the machine.
 const TOO_LATE: Duration = Duration::from_millis(600);
-/// What is held up, as a fault names it.
+/// The name of a standstill among the faults, and of its target.
 pub(crate) const MACHINE: &str = "machine";
 
-/// Looks until it is dropped.
-pub(crate) struct Watch(JoinHandle<()>);
+/// Watches until it is dropped.
+pub(crate) struct StandstillWatch(JoinHandle<()>);
 
-impl Watch {
-    pub(crate) fn begin(history: &History) -> Self {
-        Self(tokio::spawn(look(history.clone())))
+impl StandstillWatch {
+    pub(crate) fn start(history: &History) -> Self {
+        Self(tokio::spawn(watch(history.clone())))
     }
 }
 
-impl Drop for Watch {
+impl Drop for StandstillWatch {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-async fn look(history: History) {
+async fn watch(history: History) {
     loop {
         let before = Instant::now();
         sleep(EVERY).await;
         let late = before.elapsed().saturating_sub(EVERY);
         if late > TOO_LATE {
             let late = Ms::try_from(late.as_millis()).unwrap_or(Ms::MAX);
-            history.note_ago(late, MACHINE, Event::FaultBegan { target: MACHINE.to_owned() });
-            history.note(MACHINE, Event::FaultOver);
+            history.note_ago(late, MACHINE, Event::FaultStarted { target: MACHINE.to_owned() });
+            history.note(MACHINE, Event::FaultEnded);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Commands that nobody can decode, or apply, among all the others: each has to end among the dead letters with its
-//! reason, and hold up nobody.
+//! Commands that cannot be decoded, or applied, among all the others: each has to become a dead letter with its reason,
+//! and to delay no other one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,50 +11,56 @@ use async_nats::{Client, HeaderMap, jetstream};
 use local::Stack;
 use mongodb::bson::doc;
 use proto::{
-    RoomCommand, RoomId, UserCommand, UserId,
-    bus::{REASON, encode},
-    commands::Loss,
+    Command, ConnectionStamp, RoomCommand, RoomId, UserCommand, UserId,
+    bus::{REASON, encode, now_ms},
+    commands::DisconnectCause,
     streams, subjects,
 };
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How often something bad comes.
+/// How often a bad command is published.
 const EVERY: Duration = Duration::from_secs(4);
-/// How long it may take to become a dead letter: five deliveries, and what is broken then.
+/// How long it may take to become a dead letter: all of its retries, and what is broken then.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was published, by the end of its subject: the words that its reason has to have.
+/// The words that the reason has to contain, by the subject of the command.
 type Expected = BTreeMap<String, &'static str>;
 
-/// Somebody who publishes nonsense, until told to stop.
+/// Publishes bad commands until it is stopped.
 pub(crate) struct Poison {
     client: Client,
     stop: CancellationToken,
-    publishing: tokio::task::JoinHandle<Expected>,
+    publishing: tokio::task::JoinHandle<anyhow::Result<Expected>>,
 }
 
 impl Poison {
-    /// Begins. Some users cannot be stored from now on: MongoDB refuses.
-    pub(crate) async fn begin(stack: &Stack) -> anyhow::Result<Self> {
+    /// Starts. MongoDB refuses to store some users from now on.
+    ///
+    /// # Errors
+    /// When a server does not reply.
+    pub(crate) async fn start(stack: &Stack) -> anyhow::Result<Self> {
         let database = mongodb::Client::with_uri_str(stack.mongodb_uri()).await?.database(stack.database());
         let refused = doc! { "$not": { "$regex": "^00000000" } };
-        let picky = doc! { "collMod": "users", "validator": { "_id": refused } };
-        database.run_command(picky).await.context("making MongoDB refuse somebody")?;
+        let refusing = doc! { "collMod": "users", "validator": { "_id": refused } };
+        database.run_command(refusing).await.context("making MongoDB refuse some users")?;
         let client = async_nats::connect(stack.nats_url().split(',').collect::<Vec<_>>()).await?;
         let stop = CancellationToken::new();
         let publishing = tokio::spawn(publish(client.clone(), stop.clone()));
         Ok(Self { client, stop, publishing })
     }
 
-    /// Stops, and answers what is wrong with the dead letters, and how many were right. None are left.
-    pub(crate) async fn end(self) -> anyhow::Result<(Vec<String>, usize)> {
+    /// Stops; what is wrong with the dead letters, and how many were right. None are left.
+    ///
+    /// # Errors
+    /// When publishing failed for good.
+    pub(crate) async fn finish(self) -> anyhow::Result<(Vec<String>, usize)> {
         self.stop.cancel();
-        let mut found = Found { expected: self.publishing.await?, ..Found::default() };
+        let mut found = Found { expected: self.publishing.await??, ..Found::default() };
         let deadline = Instant::now() + PATIENCE;
         while !found.expected.is_empty() && Instant::now() < deadline {
             // When it fails, NATS is still on its way back.
-            let _away = found.look(&self.client).await;
+            let _unavailable = found.take(&self.client).await;
             sleep(Duration::from_millis(250)).await;
         }
         found.wrong.extend(found.expected.into_keys().map(|subject| format!("no dead letter of {subject}")));
@@ -70,8 +76,8 @@ struct Found {
 }
 
 impl Found {
-    /// Takes all letters out of the stream.
-    async fn look(&mut self, client: &Client) -> anyhow::Result<()> {
+    /// Takes all dead letters out of the stream.
+    async fn take(&mut self, client: &Client) -> anyhow::Result<()> {
         let stream = jetstream::new(client.clone()).get_stream(streams::DEAD).await?;
         let state = stream.cached_info().state.clone();
         for number in state.first_sequence..=state.last_sequence {
@@ -85,7 +91,7 @@ impl Found {
     }
 
     fn judge(&mut self, subject: String, reason: &str) {
-        // Buried twice, by a process that died in between.
+        // Dead-lettered twice, by a process that died in between.
         if self.right.contains(&subject) {
             return;
         }
@@ -96,13 +102,13 @@ impl Found {
     }
 }
 
-async fn publish(client: Client, stop: CancellationToken) -> Expected {
+async fn publish(client: Client, stop: CancellationToken) -> anyhow::Result<Expected> {
     let js = jetstream::new(client);
     let mut expected = Expected::new();
     let mut number = 0;
     while stop.run_until_cancelled(sleep(EVERY)).await.is_some() {
         number += 1;
-        let (subject, payload, words) = something_bad(number);
+        let (subject, payload, words) = bad_command(number)?;
         let id = format!("poison-{number}");
         // As often as it takes; the stream has it once.
         while !published(&js, &subject, &id, &payload).await {
@@ -110,7 +116,7 @@ async fn publish(client: Client, stop: CancellationToken) -> Expected {
         }
         expected.insert(subject, words);
     }
-    expected
+    Ok(expected)
 }
 
 async fn published(js: &jetstream::Context, subject: &str, id: &str, payload: &[u8]) -> bool {
@@ -124,17 +130,22 @@ async fn published(js: &jetstream::Context, subject: &str, id: &str, payload: &[
 }
 
 /// A subject, a payload, and what the reason says.
-fn something_bad(number: u64) -> (String, Vec<u8>, &'static str) {
+fn bad_command(number: u64) -> anyhow::Result<(String, Vec<u8>, &'static str)> {
     let (room, author) = (RoomId::new(), UserId::new());
     let sent = RoomCommand::MessageSent { room, author, nonce: "poison".into(), content: "poison".into() };
-    let sent = subjects::room_command(&sent).to_string();
-    let gone = |user| UserCommand::Disconnected { user, epoch: 1, seen: 0, cause: Loss::Lost };
-    // Begins with 0000…, which MongoDB refuses.
-    let refused = gone(format!("{number:032x}").parse().unwrap_or_else(|_| UserId::new()));
-    match number % 4 {
+    let sent = sent.subject().to_string();
+    // Its id starts with 0000…, which MongoDB refuses.
+    let refused = connected(format!("{number:032x}").parse()?)?;
+    Ok(match number % 4 {
         0 => (sent, b"no command".to_vec(), "not a known command"),
-        1 => (subjects::user_command(&gone(author)).to_string(), b"{\"v\":99}".to_vec(), "payload version"),
-        2 => (sent, b"{\"v\":1,\"type\":\"unheard of\"}".to_vec(), "not a known command"),
-        _ => (subjects::user_command(&refused).to_string(), encode(&refused).to_vec(), "validation"),
-    }
+        1 => (connected(author)?.subject().to_string(), b"{\"v\":99}".to_vec(), "payload version"),
+        2 => (sent, b"{\"v\":1,\"type\":\"unknown\"}".to_vec(), "not a known command"),
+        _ => (refused.subject().to_string(), encode(&refused).to_vec(), "validation"),
+    })
+}
+
+/// A connection of a gateway that does not exist.
+fn connected(user: UserId) -> anyhow::Result<UserCommand> {
+    let gateway = "poison".parse().map_err(anyhow::Error::msg)?;
+    Ok(UserCommand::Connected { user, stamp: ConnectionStamp { opened_at_ms: now_ms(), gateway, counter: 1 } })
 }

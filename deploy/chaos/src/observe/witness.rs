@@ -1,107 +1,52 @@
-//! Sees every change in MongoDB as the majority has it, in its order, so that what is erased at a room's end can
-//! still be checked. It reads the change stream, and goes on after each lost connection where it was.
+//! Reads every change in MongoDB as the majority has it, in order, so that what is erased at a room's end can still be
+//! checked. It reads the change stream, and continues after each lost connection where it was.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::Context;
 use futures_util::StreamExt as _;
 use mongodb::{
     Client, Database,
-    bson::{Bson, Document},
+    bson::{Document, doc},
     change_stream::event::ResumeToken,
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
-use crate::history::Ms;
+use super::change::{Change, Fact, read};
 
-/// A change that matters, and when the primary made it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fact {
-    /// When, by the primary's clock.
-    pub at: Ms,
-    /// What.
-    pub what: Change,
-}
+/// A collection of our own, in which a document marks a point in the stream.
+const MARKS: &str = "chaos_marks";
+/// How long the stream may be behind.
+const BEHIND: Duration = Duration::from_secs(30);
+/// How soon the stream is opened again.
+const AGAIN: Duration = Duration::from_millis(200);
 
-/// What changed.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// Two people were matched.
-    Opened {
-        /// The room.
-        room: String,
-        /// Who, and from which queues.
-        members: Vec<(String, String)>,
-    },
-    /// The matcher has noted that both were told.
-    Announced {
-        /// Of which room.
-        room: String,
-    },
-    /// Both have entered: the conversation has begun.
-    Begun {
-        /// In which room.
-        room: String,
-    },
-    /// The room is over.
-    Closed {
-        /// Which.
-        room: String,
-    },
-    /// The room's document is deleted.
-    Gone {
-        /// Which.
-        room: String,
-    },
-    /// A message is stored.
-    Stored {
-        /// Its id.
-        id: String,
-        /// In which room.
-        room: String,
-        /// By whom.
-        author: String,
-        /// The author's id of it.
-        nonce: String,
-        /// At which place.
-        seq: u64,
-    },
-    /// A message is deleted.
-    Erased {
-        /// Its id.
-        id: String,
-    },
-    /// Somebody has this connection, as the matcher has it.
-    Present {
-        /// Who.
-        user: String,
-        /// The connection's number.
-        epoch: u64,
-    },
-    /// Somebody has no connection, as the matcher has it.
-    Absent {
-        /// Who.
-        user: String,
-    },
-}
-
-/// Watches until it is dropped.
+/// Reads until it is dropped.
 #[derive(Debug)]
 pub struct Witness {
+    database: Database,
     seen: Seen,
-    watching: JoinHandle<()>,
+    reading: JoinHandle<()>,
 }
 
-/// What was seen, and how many rooms were opened: for those who wait for one.
+/// The facts until now, how many rooms were opened, and how many marks were passed.
 #[derive(Clone, Debug, Default)]
 struct Seen {
     facts: Arc<Mutex<Vec<Fact>>>,
     opened: Arc<watch::Sender<u64>>,
+    marks: Arc<watch::Sender<u64>>,
 }
 
 impl Seen {
     fn note(&self, fact: Fact) {
-        let opened = matches!(fact.what, Change::Opened { .. });
+        let opened = matches!(fact.what, Change::RoomOpened { .. });
         self.facts.lock().unwrap_or_else(PoisonError::into_inner).push(fact);
         if opened {
             self.opened.send_modify(|count| *count += 1);
@@ -110,55 +55,71 @@ impl Seen {
 }
 
 impl Witness {
-    /// Begins to watch a database, before anything happens in it.
+    /// Starts to read the changes of a database, before anything happens in it.
     ///
     /// # Errors
-    /// When MongoDB does not answer.
+    /// When MongoDB does not reply.
     pub async fn watch(uri: &str, database: &str) -> anyhow::Result<Self> {
         let database = Client::with_uri_str(uri).await?.database(database);
         let stream = database.watch().await.context("watching MongoDB")?;
         let token = stream.resume_token();
         drop(stream);
         let seen = Seen::default();
-        let watching = tokio::spawn(follow(database, token, seen.clone()));
-        Ok(Self { seen, watching })
+        let reading = tokio::spawn(follow(database.clone(), token, seen.clone()));
+        Ok(Self { database, seen, reading })
     }
 
-    /// What was seen until now.
+    /// The facts until now.
     #[must_use]
     pub fn facts(&self) -> Vec<Fact> {
         self.seen.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells of rooms that are opened from now on.
+    /// Changes with each room that is opened from now on.
     #[must_use]
     pub fn openings(&self) -> watch::Receiver<u64> {
         self.seen.opened.subscribe()
+    }
+
+    /// Returns when everything that was written until now has been read.
+    ///
+    /// # Errors
+    /// When MongoDB does not reply, or the stream is behind for longer than 30 s.
+    pub async fn catch_up(&self) -> anyhow::Result<()> {
+        let mut marks = self.seen.marks.subscribe();
+        let marked = self.database.collection::<Document>(MARKS);
+        marked.insert_one(doc! {}).await.context("marking the change stream")?;
+        marked.drop().await.context("removing the mark")?;
+        timeout(BEHIND, marks.wait_for(|passed| *passed > 0)).await.context("the change stream is behind")??;
+        Ok(())
     }
 }
 
 impl Drop for Witness {
     fn drop(&mut self) {
-        self.watching.abort();
+        self.reading.abort();
     }
 }
 
 async fn follow(database: Database, mut token: Option<ResumeToken>, seen: Seen) {
     loop {
         // Whatever it is: MongoDB is being killed, and comes back.
-        let _broken = read(&database, &mut token, &seen).await;
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let _broken = read_on(&database, &mut token, &seen).await;
+        sleep(AGAIN).await;
     }
 }
 
-async fn read(database: &Database, token: &mut Option<ResumeToken>, seen: &Seen) -> anyhow::Result<()> {
+async fn read_on(database: &Database, token: &mut Option<ResumeToken>, seen: &Seen) -> anyhow::Result<()> {
     let mut watch = database.watch();
     if let Some(token) = token.clone() {
         watch = watch.start_after(token);
     }
     let mut changes = watch.await?.with_type::<Document>();
     while let Some(change) = changes.next().await {
-        if let Some(fact) = fact(&change?) {
+        let change = change?;
+        if is_mark(&change) {
+            seen.marks.send_modify(|passed| *passed += 1);
+        } else if let Some(fact) = read(&change) {
             seen.note(fact);
         }
         *token = changes.resume_token();
@@ -166,59 +127,7 @@ async fn read(database: &Database, token: &mut Option<ResumeToken>, seen: &Seen)
     Ok(())
 }
 
-fn fact(change: &Document) -> Option<Fact> {
-    let at = change.get_datetime("wallTime").ok()?.timestamp_millis();
-    let collection = change.get_document("ns").ok()?.get_str("coll").ok()?;
-    let id = text(change.get_document("documentKey").ok()?, "_id")?;
-    let what = match (collection, change.get_str("operationType").ok()?) {
-        ("rooms", "insert") => opened(id, change.get_document("fullDocument").ok()?),
-        ("rooms", "update") => updated(id, change.get_document("updateDescription").ok()?)?,
-        ("rooms", "delete") => Change::Gone { room: id },
-        ("messages", "insert") => stored(id, change.get_document("fullDocument").ok()?)?,
-        ("messages", "delete") => Change::Erased { id },
-        ("users", "insert" | "replace") => present(id, change.get_document("fullDocument").ok()?)?,
-        _ => return None,
-    };
-    Some(Fact { at, what })
-}
-
-fn opened(room: String, document: &Document) -> Change {
-    let members = document.get_array("members").map(Vec::as_slice).unwrap_or_default();
-    let member = |member: &Bson| {
-        let member = member.as_document()?;
-        Some((text(member, "user")?, text(member, "queue")?))
-    };
-    Change::Opened { room, members: members.iter().filter_map(member).collect() }
-}
-
-fn updated(room: String, update: &Document) -> Option<Change> {
-    let fields = update.get_document("updatedFields").ok()?;
-    if fields.get_bool("open").is_ok_and(|open| !open) {
-        return Some(Change::Closed { room });
-    }
-    if fields.get_bool("begun").unwrap_or(false) {
-        return Some(Change::Begun { room });
-    }
-    fields.contains_key("announced_at").then_some(Change::Announced { room })
-}
-
-fn present(user: String, document: &Document) -> Option<Change> {
-    let connected = document.get_bool("connected").ok()?;
-    let epoch = document.get_i64("epoch").ok().or_else(|| document.get_i32("epoch").ok().map(i64::from))?;
-    Some(if connected { Change::Present { user, epoch: u64::try_from(epoch).ok()? } } else { Change::Absent { user } })
-}
-
-fn stored(id: String, document: &Document) -> Option<Change> {
-    let seq = document.get_i64("seq").ok().or_else(|| document.get_i32("seq").ok().map(i64::from))?;
-    Some(Change::Stored {
-        id,
-        room: text(document, "room_id")?,
-        author: text(document, "author")?,
-        nonce: text(document, "nonce")?,
-        seq: u64::try_from(seq).ok()?,
-    })
-}
-
-fn text(document: &Document, field: &str) -> Option<String> {
-    document.get_str(field).ok().map(ToOwned::to_owned)
+fn is_mark(change: &Document) -> bool {
+    let collection = change.get_document("ns").and_then(|namespace| namespace.get_str("coll"));
+    collection == Ok(MARKS) && change.get_str("operationType") == Ok("insert")
 }

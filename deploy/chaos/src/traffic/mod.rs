@@ -1,130 +1,113 @@
-//! The traffic: a bounded number of simulated people at once, one new for each who is done; and what can be asked
-//! of all of them: to come in a crowd, to speak all at once.
+//! The traffic: a bounded number of simulated users at once, a new one for each that is done; and what can be asked of
+//! all of them: to come in a crowd, to send messages at the same moment.
+//!
+//! `world` is what they share, `habits` what the seed decides about a match; `current` and `legacy` are the users.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+mod current;
+mod habits;
+mod legacy;
+mod world;
+
+use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
-use tokio::{sync::watch, task::JoinSet, time::sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::{task::JoinSet, time::sleep};
 
-use crate::{history::History, life::live, old};
+use self::{
+    current::Arrival,
+    habits::Visit,
+    world::{Start, World},
+};
+use crate::history::History;
 
-/// One of so many comes with an old front-end.
-const OLD: u32 = 4;
-/// How long a crowd may take to be there.
+/// One of so many users has a legacy client.
+const LEGACY: u32 = 4;
+/// How long a crowd may take to gather.
 const GATHERING: Duration = Duration::from_secs(5);
 
-/// What all simulated people share.
-pub(crate) struct World {
-    /// Where people go.
-    pub(crate) gateways: Vec<String>,
-    pub(crate) history: History,
-    connections: AtomicU32,
-    closing: CancellationToken,
-    shout: watch::Sender<()>,
-}
-
-impl World {
-    /// A connection's number.
-    pub(crate) fn number(&self) -> u32 {
-        self.connections.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// It is time to go home.
-    pub(crate) fn closing(&self) -> bool {
-        self.closing.is_cancelled()
-    }
-
-    /// Returns when it is time to go home.
-    pub(crate) async fn closed(&self) {
-        self.closing.cancelled().await;
-    }
-
-    /// Changes when everybody is to say something at once.
-    pub(crate) fn shouts(&self) -> watch::Receiver<()> {
-        self.shout.subscribe()
-    }
-}
-
-/// The moment at which a crowd queues, all at once.
-#[derive(Clone)]
-pub(crate) struct Start {
-    ready: watch::Sender<u32>,
-    go: CancellationToken,
-}
-
-impl Start {
-    /// Is there, and waits for the others.
-    pub(crate) async fn line_up(&self) {
-        self.ready.send_modify(|count| *count += 1);
-        self.go.cancelled().await;
-    }
-}
-
-/// People who come and go.
-pub struct People {
+/// Users who come and go.
+pub struct Traffic {
     world: Arc<World>,
     seats: JoinSet<()>,
     rng: Rng,
 }
 
-impl People {
-    /// Lets so many in, each with a life that the seed decides.
+impl Traffic {
+    /// Starts so many users, each decided by the seed.
     #[must_use]
-    pub fn arrive(gateways: &[String], history: &History, count: usize, seed: u64) -> Self {
-        let world = Arc::new(World {
-            gateways: gateways.to_vec(),
-            history: history.clone(),
-            connections: AtomicU32::new(0),
-            closing: CancellationToken::new(),
-            shout: watch::Sender::new(()),
-        });
+    pub fn start(gateways: &[String], history: &History, count: usize, seed: u64) -> Self {
+        let world = Arc::new(World::new(gateways, history));
         let mut seats = JoinSet::new();
         for seat in 0..count as u64 {
-            seats.spawn(seat_of(world.clone(), Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(seat))));
+            seats.spawn(keep_seat(world.clone(), Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(seat))));
         }
         Self { world, seats, rng: Rng::with_seed(!seed) }
     }
 
-    /// Lets so many more in, who queue all at once as soon as they are there; each stays for one life.
-    pub(crate) async fn rush(&mut self, count: u32) {
-        let start = Start { ready: watch::Sender::new(0), go: CancellationToken::new() };
-        let mut ready = start.ready.subscribe();
+    /// So many more users with current clients, who queue all at once as soon as they are connected.
+    pub(crate) async fn add_crowd(&mut self, count: u32) {
+        let start = Start::new();
         for _ in 0..count {
-            self.seats.spawn(live(self.world.clone(), self.rng.fork(), Some(start.clone())));
+            let rng = self.rng.fork();
+            let arrival = self.arrival(Visit::Usual, Some(start.clone()));
+            self.seats.spawn(current::live(self.world.clone(), rng, arrival));
         }
-        let _not_all = tokio::time::timeout(GATHERING, ready.wait_for(|ready| *ready == count)).await;
-        start.go.cancel();
+        start.go(count, GATHERING).await;
     }
 
-    /// Everybody in a room says some things, now.
-    pub(crate) fn shout(&self) {
-        self.world.shout.send_replace(());
+    /// So many more users of all kinds, who queue all at once and most of whom leave at the moment of the match.
+    pub(crate) async fn add_fickle_crowd(&mut self, count: u32) {
+        let start = Start::new();
+        for number in 0..count {
+            let (world, rng) = (self.world.clone(), self.rng.fork());
+            if number % 2 == 0 {
+                let arrival = self.arrival(Visit::Fickle, Some(start.clone()));
+                self.seats.spawn(current::live(world, rng, arrival));
+            } else {
+                self.seats.spawn(legacy::live(world, rng, Visit::Fickle, Some(start.clone())));
+            }
+        }
+        start.go(count, GATHERING).await;
     }
 
-    /// Lets nobody in any more, sends everybody home and waits until they are gone, as long as they may need.
-    /// Answers how many are not.
-    pub async fn go_home(mut self, patience: Duration) -> usize {
-        self.world.closing.cancel();
+    /// So many users who open one tab on the first gateway and then another one on the second.
+    pub(crate) fn add_two_tabs(&mut self, count: u32, older: usize, newer: usize) {
+        for _ in 0..count {
+            let arrival = Arrival { visit: Visit::Usual, start: None, older_tab: Some(older), gateway: newer };
+            self.seats.spawn(current::live(self.world.clone(), self.rng.fork(), arrival));
+        }
+    }
+
+    fn arrival(&mut self, visit: Visit, start: Option<Start>) -> Arrival {
+        Arrival { visit, start, older_tab: None, gateway: self.rng.usize(..self.world.gateways()) }
+    }
+
+    /// Has everybody in a room send some messages now.
+    pub(crate) fn burst(&self) {
+        self.world.start_burst();
+    }
+
+    /// Lets no new users in and waits until all have left, for so long at most; how many have not.
+    pub async fn finish(mut self, patience: Duration) -> (usize, Lingering) {
+        self.world.close();
         let gone = async { while self.seats.join_next().await.is_some() {} };
         let _all_gone = tokio::time::timeout(patience, gone).await;
-        self.seats.len()
+        (self.seats.len(), Lingering(self.world))
     }
 }
 
-async fn seat_of(world: Arc<World>, mut rng: Rng) {
+/// The connections whose packets are dropped, which outlast their users; closed when this is dropped.
+pub struct Lingering(#[expect(dead_code, reason = "holds the connections")] Arc<World>);
+
+async fn keep_seat(world: Arc<World>, mut rng: Rng) {
     sleep(Duration::from_millis(rng.u64(..3_000))).await;
-    while !world.closing() {
-        if rng.u32(..OLD) == 0 {
-            old::live(world.clone(), rng.fork()).await;
+    while !world.is_closing() {
+        if rng.u32(..LEGACY) == 0 {
+            legacy::live(world.clone(), rng.fork(), Visit::Usual, None).await;
         } else {
-            live(world.clone(), rng.fork(), None).await;
+            let gateway = rng.usize(..world.gateways());
+            let arrival = Arrival { visit: Visit::Usual, start: None, older_tab: None, gateway };
+            current::live(world.clone(), rng.fork(), arrival).await;
         }
         sleep(Duration::from_millis(rng.u64(50..1_500))).await;
     }
