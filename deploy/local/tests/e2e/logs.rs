@@ -41,9 +41,9 @@ async fn a_line_is_an_object_with_its_trace_and_without_what_people_wrote() {
     texts(&listen.socket, 1).await;
     vent.person.post_message(gateway, TEXT).await.expect("kept");
     let wrong = json!({"content": {"text": TEXT}, "nonce": TEXT, "secret": vent.person.secret});
-    vent.socket.ask("send_message", wrong.clone()).await.expect("refused");
-    vent.socket.ask(TEXT, wrong).await.expect("refused");
-    listen.socket.get("leave_room", json!(null)).await.expect("left");
+    vent.socket.request("send_message", wrong.clone()).await.expect("refused");
+    vent.socket.request(TEXT, wrong).await.expect("refused");
+    listen.socket.request_data("leave_room", json!(null)).await.expect("left");
     poison(&stack).await;
     let buried = |line: &&Value| line["trace_id"] == TRACE;
     let all = || async {

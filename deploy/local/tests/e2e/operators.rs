@@ -47,12 +47,12 @@ async fn a_room_tells_its_whole_story_in_order_and_nothing_of_what_was_said() {
     let sent = vent.socket.send(TEXT).await.expect("kept");
     listen.socket.wait_for("send_message_to_client").await.expect("the message");
     let liked = json!({"message_id": sent["_id"]});
-    listen.socket.get("like_message", liked).await.expect("liked");
+    listen.socket.request_data("like_message", liked).await.expect("liked");
     vent.socket.disconnect().await.expect("gone");
     listen.socket.wait_for("user_disconnected").await.expect("heard of it");
     let back = vent.person.connect(&stack.gateway_urls()[1]).await.expect("back");
     listen.socket.wait_for("user_connected").await.expect("heard of it");
-    back.get("leave_room", json!({})).await.expect("left");
+    back.request_data("leave_room", json!({})).await.expect("left");
 
     let story = story(&mut events, "erased").await;
     let expected = ["made", "entered", "entered", "stored", "liked", "lost", "back", "left", "ended", "erased"];

@@ -84,7 +84,7 @@ async fn an_operator_of_a_secured_stack_sees_what_goes_on() {
     all_goes_on(first, second).await;
     soon(matches.next()).await.expect("a match");
     let waiting = Person::arrive(first).await.expect("a new user").connect(first).await.expect("a connection");
-    waiting.get("request_queue", json!({"queue": "talk"})).await.expect("queued");
+    waiting.request_data("request_queue", json!({"queue": "talk"})).await.expect("queued");
     soon(status.next()).await.expect("how many wait");
 
     for service in ["matcher", "chat-store"] {
