@@ -3,7 +3,7 @@
 //!
 //! `evidence` puts together what is known of users, rooms and faults; each other file holds the rules of one promise.
 
-pub mod coverage;
+mod coverage;
 mod endings;
 mod evidence;
 mod findings;
@@ -16,7 +16,9 @@ mod rooms;
 mod tabs;
 mod waits;
 
+pub use coverage::{ALWAYS, Coverage};
 pub use findings::{Findings, Violation};
+pub(crate) use tabs::ACROSS_A_HANGING_BUS;
 
 use self::evidence::Evidence;
 use crate::{history::Entry, observe::change::Fact};

@@ -1,26 +1,25 @@
-//! Nobody waits for ever: two who fit do not wait beside each other, and whoever queued first is matched first.
+//! Nobody waits for ever: two users who fit are matched, and who queued first is matched first.
 
-use crate::{
-    checker::Findings,
-    disturbance::Part,
-    history::{Event, Ms},
-    known::{Known, Room},
+use super::{
+    evidence::{Evidence, Room, disturbance::Part},
+    findings::Findings,
 };
+use crate::history::{Event, Ms};
 
-/// Two who fit are matched in a tick, which comes every 3 s at the latest.
+/// Two users who fit are matched in a match round, which comes every 3 s at the latest.
 const FITTING: Ms = 6_000;
-/// Two in whatever queues are matched: moved to talk after 10 s, matched in the next tick.
+/// Two users in any queues are matched: moved to talk after 10 s, matched in the next round.
 const WHATEVER: Ms = 16_000;
-/// For so long nobody is moved to talk.
+/// For so long no user is moved to talk.
 const UNMOVED: Ms = 10_000;
-/// Who has waited for so long was read by a tick that begins now.
+/// Who has waited for so long was read by a match round that starts now.
 const READ: Ms = 3_500;
-/// Whoever queued by POST is held back for a second, and with them the one whose turn it was.
-const UNSETTLED: Ms = 2_000;
-/// How late people note what they hear.
+/// A user who queued by POST is held back for 150 ms, and with them the one whose turn it was.
+const UNSETTLED: Ms = 500;
+/// How late clients record what they receive.
 const AT_ONCE: Ms = 1_000;
 
-/// Somebody who waits on one connection, from then to then, without being told of anything.
+/// A user who waits on one connection, from then to then, without being notified of anything.
 struct Wait<'a> {
     user: &'a str,
     queue: &'a str,
@@ -31,49 +30,49 @@ struct Wait<'a> {
     gateway: Part,
 }
 
-pub(crate) fn check(known: &Known<'_>, found: &mut Findings) {
-    let mut waits: Vec<Wait<'_>> = known.people.keys().flat_map(|user| waits(known, user)).collect();
+pub(crate) fn check(evidence: &Evidence<'_>, found: &mut Findings) {
+    let mut waits: Vec<Wait<'_>> = evidence.users.keys().flat_map(|user| waits(evidence, user)).collect();
     waits.sort_by_key(|wait| wait.from);
     for (place, wait) in waits.iter().enumerate() {
         found.judged("waits", wait.from);
         for other in waits[place + 1..].iter().take_while(|other| other.from < wait.to) {
-            together(known, wait, other, found);
+            together(evidence, wait, other, found);
         }
-        passed_over(known, wait, &waits, found);
+        passed_over(evidence, wait, &waits, found);
     }
 }
 
-/// Whoever waits in calm is matched before anybody who queued later; unless they were just about to be matched with
-/// somebody who was not settled, or went.
-fn passed_over(known: &Known<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], found: &mut Findings) {
-    for (id, room) in &known.rooms {
+/// A user who waits in calm is matched before any who queued later; unless they were about to be matched with one who was
+/// held back, or went.
+fn passed_over(evidence: &Evidence<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], found: &mut Findings) {
+    for (id, room) in &evidence.rooms {
         let at = room.opened;
         let fits = |(_, queue): &&(String, String)| wait.is_in(queue, at);
         if !(wait.from..wait.to - AT_ONCE).contains(&at) || room.has(wait.user) {
             continue;
         }
-        let calm = known.faults.calm_since(&[Part::Matcher, wait.gateway], at).unwrap_or(wait.from).max(wait.from);
-        if at - calm <= READ || had_a_turn(known, wait, waits, at) {
+        let calm = evidence.faults.calm_since(&[Part::Matcher, wait.gateway], at).unwrap_or(wait.from).max(wait.from);
+        if at - calm <= READ || had_a_turn(evidence, wait, waits, at) {
             continue;
         }
         for (member, _) in room.members.iter().filter(fits) {
             let others = |other: &&Wait<'_>| other.user == member && (other.from..=other.to + AT_ONCE).contains(&at);
             let Some(other) = waits.iter().find(others) else { continue };
-            found.judged("first come, first matched", at);
+            found.judged("first come, first served", at);
             if other.queued > calm + AT_ONCE {
                 let what =
                     format!("{} waited for {} ms, and {member}, who queued later, got {id}", wait.user, at - calm);
-                found.broken(known, "nobody waits for ever", at, &[wait.user, member], what);
+                found.broken(evidence, "nobody waits for ever", at, &[wait.user, member], what);
                 return;
             }
         }
     }
 }
 
-fn had_a_turn(known: &Known<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], at: Ms) -> bool {
-    let unsettled = |other: &Wait<'_>| known.is_old(other.user) && (at - UNSETTLED..=at).contains(&other.queued);
+fn had_a_turn(evidence: &Evidence<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], at: Ms) -> bool {
+    let unsettled = |other: &Wait<'_>| evidence.is_legacy(other.user) && (at - UNSETTLED..=at + AT_ONCE).contains(&other.queued);
     let tried = |room: &Room| room.has(wait.user) && (room.opened - at).abs() <= AT_ONCE;
-    waits.iter().any(unsettled) || known.rooms.values().any(tried)
+    waits.iter().any(unsettled) || evidence.rooms.values().any(tried)
 }
 
 impl Wait<'_> {
@@ -86,16 +85,16 @@ impl Wait<'_> {
     }
 }
 
-fn together(known: &Known<'_>, wait: &Wait<'_>, other: &Wait<'_>, found: &mut Findings) {
+fn together(evidence: &Evidence<'_>, wait: &Wait<'_>, other: &Wait<'_>, found: &mut Findings) {
     let (from, to) = (wait.from.max(other.from), wait.to.min(other.to));
     if wait.user == other.user || to - from <= FITTING {
         return;
     }
     let parts = [Part::Matcher, wait.gateway, other.gateway];
     let limit = if fit(wait, other, from) { FITTING } else { WHATEVER };
-    if known.faults.undisturbed(&parts, from, to) > limit {
+    if evidence.faults.undisturbed(&parts, from, to) > limit {
         let what = format!("{} ({}) and {} ({}) wait for each other", wait.user, wait.queue, other.user, other.queue);
-        found.broken(known, "nobody waits for ever", to, &[wait.user, other.user], what);
+        found.broken(evidence, "nobody waits for ever", to, &[wait.user, other.user], what);
     }
 }
 
@@ -109,21 +108,21 @@ fn fit(wait: &Wait<'_>, other: &Wait<'_>, from: Ms) -> bool {
     }
 }
 
-fn waits<'a>(known: &Known<'a>, user: &'a str) -> Vec<Wait<'a>> {
-    let mut waiting = Waiting { user, queued: None, matched: false, line: None, since: None, waits: Vec::new() };
-    for entry in known.of_user(user) {
+fn waits<'a>(evidence: &Evidence<'a>, user: &'a str) -> Vec<Wait<'a>> {
+    let mut waiting = Waiting { user, queued: None, matched: false, connection: None, since: None, waits: Vec::new() };
+    for entry in evidence.of_user(user) {
         waiting.after(entry.at, &entry.what);
     }
-    waiting.end(known.end);
+    waiting.end(evidence.end);
     waiting.waits
 }
 
-/// Somebody's way through queues and connections.
+/// A user's way through queues and connections.
 struct Waiting<'a> {
     user: &'a str,
     queued: Option<(Ms, &'a str)>,
     matched: bool,
-    line: Option<Part>,
+    connection: Option<(u32, Part)>,
     since: Option<Ms>,
     waits: Vec<Wait<'a>>,
 }
@@ -134,31 +133,36 @@ impl<'a> Waiting<'a> {
             Event::Queued { queue } => {
                 self.end(at);
                 self.queued = Some((self.queued.map_or(at, |(first, _)| first), queue));
-                self.begin(at);
+                self.matched = false;
+                self.start(at);
             }
-            Event::Connected { gateway, state, old, .. } => {
-                self.line = Some(Part::Gateway(*gateway));
+            Event::Connected { connection, gateway, state, legacy, .. } => {
+                self.end(at);
+                self.connection = Some((*connection, Part::Gateway(*gateway)));
                 if state == "waiting" {
                     self.matched = false;
                     self.queued.get_or_insert((at, ""));
                 }
-                if state == "waiting" || (*old && !self.matched) {
-                    self.begin(at);
+                if state == "waiting" || (*legacy && !self.matched) {
+                    self.start(at);
                 }
             }
             Event::Matched => {
                 self.end(at);
                 self.matched = true;
             }
-            Event::Returned => {
+            Event::Requeued => {
                 self.matched = false;
-                self.begin(at);
+                self.start(at);
             }
-            Event::Lost { .. } => {
+            // An older tab is another matter.
+            Event::Disconnected { connection, .. } | Event::Silenced { connection }
+                if self.connection.is_some_and(|(current, _)| current == *connection) =>
+            {
                 self.end(at);
-                self.line = None;
+                self.connection = None;
             }
-            Event::Leaving | Event::Vanished | Event::Ended => {
+            Event::Leaving | Event::Vanished | Event::RoomEnded => {
                 self.end(at);
                 self.queued = None;
             }
@@ -166,12 +170,13 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    fn begin(&mut self, at: Ms) {
-        self.since = self.queued.and(self.line).map(|_| at);
+    fn start(&mut self, at: Ms) {
+        self.since = self.queued.and(self.connection).map(|_| at);
     }
 
     fn end(&mut self, to: Ms) {
-        let (Some(from), Some((queued, queue)), Some(gateway)) = (self.since.take(), self.queued, self.line) else {
+        let (Some(from), Some((queued, queue)), Some((_, gateway))) = (self.since.take(), self.queued, self.connection)
+        else {
             return;
         };
         self.waits.push(Wait { user: self.user, queue, queued, from, to, gateway });

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{Fault, scene::Scene};
 use crate::{
-    checker::coverage::Coverage,
+    checker::{ACROSS_A_HANGING_BUS, Coverage},
     history::{Entry, Event, Ms},
     observe::change::{Change, Fact},
 };
@@ -81,7 +81,13 @@ pub(crate) fn count(entries: &[Entry], facts: &[Fact], coverage: &mut Coverage) 
     }
 }
 
+/// What a run with these faults has to have struck.
+pub(crate) const AIMED_FAULTS: [(Fault, &str); 3] = [
+    (Fault::KillMatcher, IN_A_MATCH_ROUND),
+    (Fault::KillChatStore, IN_FLIGHT),
+    (Fault::SuspendBus, ACROSS_A_HANGING_BUS),
+];
 /// A matcher was killed in the middle of a match round.
-pub(crate) const IN_A_MATCH_ROUND: &str = "killed in the middle of a match round";
+const IN_A_MATCH_ROUND: &str = "killed in the middle of a match round";
 /// A chat-store was killed with messages in flight.
-pub(crate) const IN_FLIGHT: &str = "killed with messages in flight";
+const IN_FLIGHT: &str = "killed with messages in flight";

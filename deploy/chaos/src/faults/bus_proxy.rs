@@ -75,7 +75,7 @@ async fn accept(listener: TcpListener, target: String, suspended: watch::Receive
 
 /// Forwards both ways until one side closes, which the other one sees as soon as nothing is suspended.
 async fn forward(client: TcpStream, target: String, mut suspended: watch::Receiver<bool>) {
-    let _dropped = suspended.wait_for(|suspended| !suspended).await;
+    until_resumed(&mut suspended).await;
     // Fails while the node is down: the client is closed, as it would have been refused.
     let Ok(server) = TcpStream::connect(&target).await else { return };
     // Small packets are requests that somebody waits for.
@@ -87,12 +87,18 @@ async fn forward(client: TcpStream, target: String, mut suspended: watch::Receiv
     }
 }
 
+/// Holds no lock on the way out, which what `wait_for` returns does.
+async fn until_resumed(suspended: &mut watch::Receiver<bool>) {
+    // Fails when the proxy is dropped, and all of this with it.
+    let _resumed = suspended.wait_for(|suspended| !suspended).await.is_ok();
+}
+
 async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut suspended: watch::Receiver<bool>) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let length = from.read(&mut buffer).await;
         // What was read before the suspension waits for its end, and so does the news that a side has closed.
-        let _dropped = suspended.wait_for(|suspended| !suspended).await;
+        until_resumed(&mut suspended).await;
         match length? {
             0 => return Ok(()),
             length => to.write_all(&buffer[..length]).await?,

@@ -13,7 +13,6 @@ use mongodb::bson::doc;
 use proto::{
     Command, ConnectionStamp, RoomCommand, RoomId, UserCommand, UserId,
     bus::{REASON, encode, now_ms},
-    commands::DisconnectCause,
     streams, subjects,
 };
 use tokio::time::{Instant, sleep, timeout};

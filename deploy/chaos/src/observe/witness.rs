@@ -129,5 +129,5 @@ async fn read_on(database: &Database, token: &mut Option<ResumeToken>, seen: &Se
 
 fn is_mark(change: &Document) -> bool {
     let collection = change.get_document("ns").and_then(|namespace| namespace.get_str("coll"));
-    collection == Ok(MARKS) && change.get_str("operationType") == Ok("insert")
+    collection.is_ok_and(|name| name == MARKS) && change.get_str("operationType").is_ok_and(|what| what == "insert")
 }

@@ -1,182 +1,107 @@
-//! What the checker knows: people with their connections, rooms with their lives, put together from the history
-//! and the witness.
+//! What the checker knows, put together from the history and the witness.
+//!
+//! `user` has what clients recorded, `room` and `document` what MongoDB held, `disturbance` what the faults excuse.
 
-use std::collections::{BTreeMap, HashMap};
+pub(crate) mod disturbance;
+mod document;
+mod room;
+mod user;
 
-use crate::{
+use std::collections::BTreeMap;
+
+use self::{
     disturbance::{Disturbances, Part},
+    document::Documents,
+    room::Rooms,
+    user::users,
+};
+pub(crate) use self::{
+    room::{Room, Stored},
+    user::{Connection, Goodbye, User},
+};
+use crate::{
     history::{Entry, Event, Ms},
-    somebody::{Connection, Somebody, people},
-    witness::{Change, Fact},
+    observe::change::Fact,
 };
 
-/// How soon a gateway that took somebody's attempt, perhaps when it woke up, hears that it was given up.
+/// Clocks of this machine's processes, and the time between MongoDB's stamp and the reply to the one that wrote it.
+pub(crate) const AT_ONCE: Ms = 50;
+/// How soon a gateway that accepted an attempt, perhaps when it woke up, receives that the client gave it up.
 const GIVEN_UP: Ms = 1_000;
-
-/// A room from its first to its last.
-#[derive(Debug)]
-pub(crate) struct Room {
-    pub(crate) members: Vec<(String, String)>,
-    pub(crate) opened: Ms,
-    pub(crate) closed: Ms,
-    pub(crate) closed_known: bool,
-    /// When both had entered.
-    pub(crate) started: Option<Ms>,
-    /// When the first of its messages was erased.
-    pub(crate) erased: Option<Ms>,
-}
-
-impl Room {
-    pub(crate) fn partner_of(&self, user: &str) -> Option<&str> {
-        self.members.iter().map(|(member, _)| member.as_str()).find(|member| *member != user)
-    }
-
-    pub(crate) fn has(&self, user: &str) -> bool {
-        self.members.iter().any(|(member, _)| member == user)
-    }
-}
-
-/// A message as MongoDB had it.
-#[derive(Debug)]
-pub(crate) struct Stored {
-    pub(crate) room: String,
-    pub(crate) author: String,
-    pub(crate) nonce: String,
-    pub(crate) seq: u64,
-    pub(crate) at: Ms,
-    pub(crate) erased: Option<Ms>,
-    /// Something of its room had been erased before.
-    pub(crate) too_late: bool,
-}
 
 /// Everything, for looking up.
 #[derive(Debug)]
-pub(crate) struct Known<'a> {
+pub(crate) struct Evidence<'a> {
     pub(crate) entries: &'a [Entry],
     pub(crate) facts: &'a [Fact],
-    pub(crate) people: BTreeMap<&'a str, Somebody<'a>>,
+    pub(crate) users: BTreeMap<&'a str, User<'a>>,
     pub(crate) rooms: BTreeMap<&'a str, Room>,
     /// In the order in which they were stored.
     pub(crate) stored: Vec<Stored>,
-    /// Since when MongoDB had somebody as there, or as gone.
-    pub(crate) present: HashMap<&'a str, Vec<(Ms, bool)>>,
-    pub(crate) end: Ms,
+    pub(crate) documents: Documents<'a>,
     pub(crate) faults: Disturbances<'a>,
+    pub(crate) end: Ms,
 }
 
-impl<'a> Known<'a> {
+impl<'a> Evidence<'a> {
     pub(crate) fn of(entries: &'a [Entry], facts: &'a [Fact]) -> Self {
         let last_fact = facts.iter().map(|fact| fact.at).max().unwrap_or(0);
         let end = entries.iter().map(|entry| entry.at).max().unwrap_or(0).max(last_fact);
-        let mut known = Self {
-            entries,
-            facts,
-            people: people(entries, end),
-            rooms: BTreeMap::new(),
-            stored: Vec::new(),
-            present: HashMap::new(),
-            end,
-            faults: Disturbances::of(entries, end),
-        };
-        known.learn();
-        known
+        let Rooms { rooms, stored, .. } = Rooms::of(facts, end);
+        let (users, faults) = (users(entries, end), Disturbances::of(entries, end));
+        Self { entries, facts, users, rooms, stored, documents: Documents::of(facts), faults, end }
     }
 
-    fn learn(&mut self) {
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        for Fact { at, what } in self.facts {
-            match what {
-                Change::Opened { room, members } => {
-                    self.rooms.insert(room, opened(*at, members, self.end));
-                }
-                Change::Started { room } => {
-                    if let Some(life) = self.rooms.get_mut(room.as_str()) {
-                        life.started.get_or_insert(*at);
-                    }
-                }
-                Change::Announced { .. } => {}
-                Change::Closed { room } | Change::Gone { room } => {
-                    if let Some(life) = self.rooms.get_mut(room.as_str()).filter(|life| !life.closed_known) {
-                        (life.closed, life.closed_known) = (*at, true);
-                    }
-                }
-                Change::Stored { id, room, author, nonce, seq } => {
-                    places.insert(id, self.stored.len());
-                    let too_late = self.rooms.get(room.as_str()).is_some_and(|life| life.erased.is_some());
-                    let (room, author, nonce) = (room.clone(), author.clone(), nonce.clone());
-                    let stored = Stored { room, author, nonce, seq: *seq, at: *at, erased: None, too_late };
-                    self.stored.push(stored);
-                }
-                Change::Erased { id } => {
-                    let Some(stored) = places.get(id.as_str()).map(|place| &mut self.stored[*place]) else { continue };
-                    stored.erased = Some(*at);
-                    if let Some(life) = self.rooms.get_mut(stored.room.as_str()) {
-                        life.erased.get_or_insert(*at);
-                    }
-                }
-                Change::Present { user, .. } => self.present.entry(user).or_default().push((*at, true)),
-                Change::Absent { user } => self.present.entry(user).or_default().push((*at, false)),
-            }
-        }
-    }
-
-    /// The connections of somebody.
+    /// The connections of a user.
     pub(crate) fn connections(&self, user: &str) -> &[Connection] {
-        self.people.get(user).map(|somebody| somebody.connections.as_slice()).unwrap_or_default()
+        self.users.get(user).map(|user| user.connections.as_slice()).unwrap_or_default()
     }
 
-    /// What somebody noted.
+    /// What a user recorded.
     pub(crate) fn of_user(&self, user: &str) -> &[&'a Entry] {
-        self.people.get(user).map(|somebody| somebody.entries.as_slice()).unwrap_or_default()
+        self.users.get(user).map(|user| user.entries.as_slice()).unwrap_or_default()
     }
 
-    pub(crate) fn is_old(&self, user: &str) -> bool {
-        self.people.get(user).is_some_and(|somebody| somebody.old)
+    pub(crate) fn is_legacy(&self, user: &str) -> bool {
+        self.users.get(user).is_some_and(|user| user.legacy)
     }
 
-    /// The room that somebody is in at this time, as MongoDB had it.
+    /// The room that a user is in at this time, as MongoDB had it.
     pub(crate) fn room_of(&self, user: &str, at: Ms) -> Option<(&'a str, &Room)> {
         let there = |room: &Room| room.has(user) && room.opened <= at && at < room.closed;
         self.rooms.iter().find(|(_, room)| there(room)).map(|(id, room)| (*id, room))
     }
 
-    /// Asked to leave, or was asked to go, before this time.
-    pub(crate) fn left_before(&self, user: &str, at: Ms) -> bool {
-        self.of_user(user).iter().any(|entry| entry.at <= at && matches!(entry.what, Event::Leaving | Event::Left))
+    /// Left this room, or tried to, before this time; also while waiting for it.
+    pub(crate) fn left_before(&self, user: &str, room: &Room, at: Ms) -> bool {
+        let entries = self.of_user(user);
+        let queued = entries.iter().rfind(|entry| entry.at <= room.opened && entry.what == Event::QueueRequested);
+        let since = queued.map_or(Ms::MIN, |queued| queued.at);
+        let leaves = |entry: &&&Entry| matches!(entry.what, Event::Leaving | Event::Left);
+        entries.iter().filter(leaves).any(|entry| (since..=at).contains(&entry.at))
     }
 
-    /// Since when MongoDB had somebody as gone, if it had at this time.
-    pub(crate) fn absent_since(&self, user: &str, at: Ms) -> Option<Ms> {
-        let noted = self.present.get(user)?;
-        let before = &noted[..noted.partition_point(|(noted, _)| *noted <= at)];
-        let gone = before.iter().rev().take_while(|(_, there)| !there);
-        gone.last().map(|(since, _)| *since)
-    }
-
-    /// The last time at which somebody was there, or may have seemed to be, before then; nothing for never. While
-    /// they try to connect, that is since MongoDB noted it; of an attempt that was given up that may be when what was
-    /// broken is mended.
-    pub(crate) fn last_there(&self, user: &str, before: Ms) -> Option<Ms> {
-        let somebody = self.people.get(user)?;
-        let noted = |from: Ms, to: Ms| {
-            let mut present = self.present.get(user).into_iter().flatten();
-            present.find(|(at, there)| *there && (from..=to).contains(at)).map(|(at, _)| *at)
-        };
-        let connected = somebody.connections.iter().map(|line| {
-            let from = noted(line.coming, line.from).unwrap_or(line.from);
-            (from, line.to)
+    /// The last time at which a user was connected, or may have seemed to be, before then; none for never. An attempt
+    /// counts from when MongoDB had it. One that was given up counts, too: a gateway that was paused, or whose bus hung,
+    /// takes it when that is over, and receives at once that it was closed. A connection whose packets are dropped seems
+    /// to be open until the gateway misses its pings.
+    pub(crate) fn last_connected(&self, user: &str, before: Ms) -> Option<Ms> {
+        let known = self.users.get(user)?;
+        let connected = known.connections.iter().map(|connection| {
+            let from = self.documents.opened_in(user, connection.connecting, connection.from);
+            (from.unwrap_or(connection.from), connection.noticed())
         });
-        let missed = somebody.missed.iter().filter_map(|(from, to)| {
+        let failed = known.failed.iter().filter_map(|(from, to)| {
             let mended = self.faults.calm_since(&[Part::Matcher], *to).map_or(*to, |mended| mended.max(*to));
-            let noted = noted(*from, mended + GIVEN_UP)?;
-            Some((noted, noted.max(*to)))
+            let opened = self.documents.opened_in(user, *from, mended + GIVEN_UP)?;
+            Some((opened, opened.max(*to)))
         });
-        let until = connected.chain(missed).filter(|(from, _)| *from <= before).map(|(_, to)| to.min(before));
+        let until = connected.chain(failed).filter(|(from, _)| *from <= before).map(|(_, to)| to.min(before));
         until.max()
     }
-}
 
-fn opened(at: Ms, members: &[(String, String)], end: Ms) -> Room {
-    let members = members.to_vec();
-    Room { members, opened: at, closed: end, closed_known: false, started: None, erased: None }
+    /// The connection that a user has during the whole of this time.
+    pub(crate) fn throughout(&self, user: &str, from: Ms, to: Ms) -> Option<&Connection> {
+        self.connections(user).iter().find(|connection| connection.from <= from && connection.to >= to)
+    }
 }

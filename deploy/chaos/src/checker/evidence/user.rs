@@ -1,85 +1,134 @@
-//! Somebody as the checker knows them: what they noted, their connections and their attempts.
+//! A user as the checker knows them: what they recorded, their connections, attempts and goodbyes.
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{
-    disturbance::Part,
-    history::{Entry, Event, Ms},
-};
+use super::disturbance::Part;
+use crate::history::{Entry, Event, Ms};
 
-/// One connection of somebody.
+/// A gateway notices after so long that a connection is dead whose packets are dropped: `PING_INTERVAL` and
+/// `PING_TIMEOUT`.
+const PING: Ms = 25_000;
+
+/// One connection of a user.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(crate) number: u32,
     pub(crate) gateway: usize,
-    /// When they began to try: since then the matcher may count them as there.
-    pub(crate) coming: Ms,
-    /// When they knew that it is there.
+    /// When the client started to connect: since then the matcher may regard the user as connected.
+    pub(crate) connecting: Ms,
+    /// When the client knew that it is open.
     pub(crate) from: Ms,
+    /// When it was closed, or its packets were dropped from.
     pub(crate) to: Ms,
-    /// What they were told of where they are.
+    /// Its packets were dropped: nobody closed it.
+    pub(crate) silent: bool,
+    /// The gateway closed it.
+    pub(crate) by_gateway: bool,
+    /// The state in `resumed`.
     pub(crate) state: String,
     pub(crate) last_seq: Option<u64>,
 }
 
 impl Connection {
-    /// What has to work for whoever is on it, beside the servers and what they ask for.
-    pub(crate) fn gateway(&self) -> Part {
+    /// What has to work for this connection, beside the servers and what the rule names.
+    pub(crate) fn part(&self) -> Part {
         Part::Gateway(self.gateway)
+    }
+
+    /// When its gateway notices at the latest that it is dead, if nothing else closes it.
+    pub(crate) fn noticed(&self) -> Ms {
+        if self.silent { self.to + PING } else { self.to }
     }
 }
 
-/// Somebody.
-#[derive(Debug, Default)]
-pub(crate) struct Somebody<'a> {
-    pub(crate) entries: Vec<&'a Entry>,
-    pub(crate) connections: Vec<Connection>,
-    /// Attempts that they gave up, from then to then.
-    pub(crate) missed: Vec<(Ms, Ms)>,
-    /// An old front-end.
-    pub(crate) old: bool,
+/// A goodbye that the gateway received: acknowledged, or of a legacy client, which gets no acknowledgement.
+#[derive(Clone, Debug)]
+pub(crate) struct Goodbye {
+    pub(crate) at: Ms,
+    /// The user may queue again since then.
+    pub(crate) until: Ms,
+    pub(crate) acknowledged: bool,
+    pub(crate) gateway: Part,
 }
 
-/// Everybody, put together from what they noted until the end.
-pub(crate) fn people(entries: &[Entry], end: Ms) -> BTreeMap<&str, Somebody<'_>> {
-    let mut people: BTreeMap<&str, Somebody<'_>> = BTreeMap::new();
-    let mut coming: HashMap<&str, Ms> = HashMap::new();
-    for entry in entries {
-        let at = entry.at;
-        if matches!(entry.what, Event::FaultBegan { .. } | Event::FaultOver) {
-            continue;
-        }
-        let somebody = people.entry(&entry.who).or_default();
-        somebody.entries.push(entry);
-        match &entry.what {
-            Event::Coming => drop(coming.insert(&entry.who, at)),
-            Event::Missed => {
-                let from = coming.remove(entry.who.as_str()).unwrap_or(at);
-                somebody.missed.push((from, at));
-            }
-            Event::Connected { connection, gateway, state, last_seq, old, .. } => {
-                somebody.old |= old;
-                somebody.connections.push(Connection {
+/// A user.
+#[derive(Debug, Default)]
+pub(crate) struct User<'a> {
+    pub(crate) entries: Vec<&'a Entry>,
+    pub(crate) connections: Vec<Connection>,
+    /// Attempts to connect that were given up, from then to then.
+    pub(crate) failed: Vec<(Ms, Ms)>,
+    pub(crate) goodbyes: Vec<Goodbye>,
+    /// Has a legacy client.
+    pub(crate) legacy: bool,
+}
+
+impl User<'_> {
+    /// The newest connection that was attempted by this time.
+    pub(crate) fn newest(&self, at: Ms) -> Option<&Connection> {
+        self.connections.iter().rfind(|connection| connection.connecting <= at)
+    }
+
+    fn record(&mut self, at: Ms, event: &Event, connecting: Option<Ms>, end: Ms) {
+        match event {
+            Event::ConnectFailed => self.failed.push((connecting.unwrap_or(at), at)),
+            Event::Connected { connection, gateway, state, last_seq, legacy, .. } => {
+                self.legacy |= legacy;
+                self.connections.push(Connection {
                     number: *connection,
                     gateway: *gateway,
-                    coming: coming.remove(entry.who.as_str()).unwrap_or(at),
+                    connecting: connecting.unwrap_or(at),
                     from: at,
                     to: end,
+                    silent: false,
+                    by_gateway: false,
                     state: state.clone(),
                     last_seq: *last_seq,
                 });
             }
-            Event::Lost { connection, .. } => {
-                let lost = somebody.connections.iter_mut().find(|known| known.number == *connection);
-                if let Some(lost) = lost {
-                    lost.to = at;
-                }
+            Event::Silenced { connection } => self.closed(*connection, at, |known| known.silent = true),
+            Event::Disconnected { connection, by_client } => {
+                self.closed(*connection, at, |known| known.by_gateway = !by_client);
+            }
+            Event::Left => {
+                let gateway = self.newest(at).map_or(Part::Matcher, Connection::part);
+                self.goodbyes.push(Goodbye { at, until: end, acknowledged: !self.legacy, gateway });
+            }
+            Event::QueueRequested => {
+                let ended = self.goodbyes.iter_mut().filter(|goodbye| goodbye.until > at);
+                ended.for_each(|goodbye| goodbye.until = at);
             }
             _ => {}
         }
     }
-    for (user, from) in coming {
-        people.entry(user).or_default().missed.push((from, end));
+
+    fn closed(&mut self, number: u32, at: Ms, how: impl Fn(&mut Connection)) {
+        if let Some(known) = self.connections.iter_mut().find(|known| known.number == number) {
+            known.to = at;
+            how(known);
+        }
     }
-    people
+}
+
+/// All users, put together from what they recorded until the end.
+pub(crate) fn users(entries: &[Entry], end: Ms) -> BTreeMap<&str, User<'_>> {
+    let mut users: BTreeMap<&str, User<'_>> = BTreeMap::new();
+    let mut connecting: HashMap<&str, Ms> = HashMap::new();
+    for entry in entries.iter().filter(|entry| !entry.what.is_of_system()) {
+        let user = users.entry(&entry.who).or_default();
+        user.entries.push(entry);
+        let since = match &entry.what {
+            Event::Connecting => {
+                connecting.insert(&entry.who, entry.at);
+                None
+            }
+            Event::ConnectFailed | Event::Connected { .. } => connecting.remove(entry.who.as_str()),
+            _ => None,
+        };
+        user.record(entry.at, &entry.what, since, end);
+    }
+    for (user, from) in connecting {
+        users.entry(user).or_default().failed.push((from, end));
+    }
+    users
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use self::{outbox::Kind, page::LegacyPage};
 use super::{
     habits::{self, AtMatch, Exit, Visit},
-    world::{PATIENCE, Start, World},
+    world::{PATIENCE, RETRY, Start, World},
 };
 use crate::history::Event;
 
@@ -154,7 +154,8 @@ impl LegacyClient {
         let given_up = self.alone.is_some_and(|since| since.elapsed() > ALONE);
         if self.world.is_closing() || given_up || Instant::now() > self.leaves_at {
             let exits = exits(self.kind);
-            return self.leave_by(exits[self.rng.usize(..exits.len())]).await;
+            let exit = exits[self.rng.usize(..exits.len())];
+            return self.leave_by(exit).await;
         }
         match self.rng.u32(..1000) {
             0..20 => self.page.close(true),
@@ -178,6 +179,8 @@ impl LegacyClient {
             self.in_room = false;
             (self.alone, self.leaves_at) = (None, Instant::now() + LONGEST_WAIT);
             self.at_match = Visit::Usual.at_match(&mut self.rng, exits(self.kind));
+            // The page shows its start for a moment, so that the two requests do not overtake each other.
+            sleep(RETRY).await;
             return self.page.queue(habits::queue(&mut self.rng)).await;
         }
         // The page stays open for a moment.
