@@ -44,7 +44,8 @@ fn for_a_reason(evidence: &Evidence<'_>, id: &str, room: &Room, found: &mut Find
     }
     found.judged("ends for a reason", room.closed);
     let left = users.iter().any(|user| evidence.left_before(user, room, room.closed + AT_ONCE));
-    let there = |user: &&str| evidence.last_connected(user, room.closed).is_some_and(|there| room.closed - there < AWAY);
+    let there =
+        |user: &&str| evidence.last_connected(user, room.closed).is_some_and(|there| room.closed - there < AWAY);
     if !left && users.iter().all(there) {
         let what = format!("{id} ended, which no member had left, and none had been away for long");
         found.broken(evidence, "ends for a reason", room.closed, &[&users[..], &[id]].concat(), what);
@@ -102,7 +103,8 @@ fn knew_of(evidence: &Evidence<'_>, id: &str, room: &Room, user: &str) -> bool {
         _ => false,
     };
     let time = room.opened - AT_ONCE..=room.closed + AT_ONCE;
-    room.started.is_some() || evidence.of_user(user).iter().any(|entry| time.contains(&entry.at) && of_this(&entry.what))
+    room.started.is_some()
+        || evidence.of_user(user).iter().any(|entry| time.contains(&entry.at) && of_this(&entry.what))
 }
 
 /// When a user was notified that this room is over. A legacy client is notified that the partner is gone, which may have

@@ -60,9 +60,8 @@ impl Findings {
 
 /// The events around this time that concern these users and rooms.
 fn around(evidence: &Evidence<'_>, at: Ms, concerned: &[&str]) -> Vec<String> {
-    let entries = evidence.entries.iter().filter(|entry| {
-        entry.what.is_of_system() || concerned.contains(&entry.who.as_str())
-    });
+    let entries =
+        evidence.entries.iter().filter(|entry| entry.what.is_of_system() || concerned.contains(&entry.who.as_str()));
     let mut lines: Vec<(Ms, String)> = entries.map(|entry| (entry.at, entry.to_string())).collect();
     let facts = evidence.facts.iter().filter(|fact| concerned.iter().any(|one| concerns(&fact.what, one)));
     lines.extend(facts.map(|fact| (fact.at, in_mongodb(fact))));

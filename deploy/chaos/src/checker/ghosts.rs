@@ -60,9 +60,8 @@ fn no_disconnected_user_matched(evidence: &Evidence<'_>, id: &str, room: &Room, 
 fn limit(evidence: &Evidence<'_>, user: &str, gone: Ms, until: Ms) -> Ms {
     let connection = evidence.users.get(user).and_then(|user| user.newest(gone));
     // A gateway that is killed before it has published a loss counts as killed.
-    let broken = connection.is_some_and(|connection| {
-        evidence.faults.any_of(connection.part(), gone - GHOST, (gone + GHOST).min(until))
-    });
+    let broken = connection
+        .is_some_and(|connection| evidence.faults.any_of(connection.part(), gone - GHOST, (gone + GHOST).min(until)));
     if broken { GHOST_OF_KILLED } else { GHOST }
 }
 

@@ -91,7 +91,9 @@ fn moments(evidence: &Evidence<'_>, room: &Room, found: &mut Findings) {
     let moment = room.opened..room.opened + MOMENT;
     let leaves = |user: &str| {
         let mut entries = evidence.of_user(user).iter().filter(|entry| moment.contains(&entry.at));
-        entries.any(|entry| matches!(entry.what, Event::Leaving | Event::Vanished | Event::Disconnected { by_client: true, .. }))
+        entries.any(|entry| {
+            matches!(entry.what, Event::Leaving | Event::Vanished | Event::Disconnected { by_client: true, .. })
+        })
     };
     let leaving: Vec<&str> = room.members.iter().map(|(user, _)| user.as_str()).filter(|user| leaves(user)).collect();
     match leaving.as_slice() {

@@ -111,7 +111,9 @@ fn partner_notified(evidence: &Evidence<'_>, change: &Change<'_>, (id, room): (&
 fn no_false_loss(evidence: &Evidence<'_>, user: &str, found: &mut Findings) {
     let connections = evidence.connections(user);
     let covered = |at: Ms| evidence.throughout(user, at - NOTIFIED, at);
-    for older in connections.iter().filter(|older| covered(older.noticed()).is_some_and(|now| now.number != older.number)) {
+    for older in
+        connections.iter().filter(|older| covered(older.noticed()).is_some_and(|now| now.number != older.number))
+    {
         if conversation(evidence, user, older.noticed()).is_some() {
             found.judged("no false loss", older.noticed());
         }

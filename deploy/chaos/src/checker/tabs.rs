@@ -32,14 +32,21 @@ fn never_replaced_by_an_older(evidence: &Evidence<'_>, name: &str, user: &User<'
         let newer = |started: Ms| started > since && started <= entry.at;
         let connected = user.connections.iter().any(|known| newer(known.connecting));
         if !connected && !user.failed.iter().any(|(started, _)| newer(*started)) {
-            let what = format!("{name} was notified that a newer connection replaces {connection}, which is the newest");
+            let what =
+                format!("{name} was notified that a newer connection replaces {connection}, which is the newest");
             found.broken(evidence, "the newest connection wins", entry.at, &[name], what);
         }
     }
 }
 
 /// Of two tabs that are open at the same time the older one is replaced, or closed by its gateway.
-fn older_falls_silent(evidence: &Evidence<'_>, name: &str, older: &Connection, newer: &Connection, found: &mut Findings) {
+fn older_falls_silent(
+    evidence: &Evidence<'_>,
+    name: &str,
+    older: &Connection,
+    newer: &Connection,
+    found: &mut Findings,
+) {
     if older.silent || older.to <= newer.from {
         return;
     }
@@ -47,9 +54,10 @@ fn older_falls_silent(evidence: &Evidence<'_>, name: &str, older: &Connection, n
     if hung_with_its_bus(evidence, older, newer) {
         found.judged(ACROSS_A_HANGING_BUS, newer.from);
     }
-    let replaced = evidence.of_user(name).iter().find(|entry| {
-        matches!(entry.what, Event::Replaced { connection } if connection == older.number)
-    });
+    let replaced = evidence
+        .of_user(name)
+        .iter()
+        .find(|entry| matches!(entry.what, Event::Replaced { connection } if connection == older.number));
     let silent = replaced.map_or(older.to, |replaced| replaced.at.min(older.to)).min(newer.to);
     let parts = [Part::Matcher, older.part(), newer.part()];
     if evidence.faults.undisturbed(&parts, newer.from, silent) > REPLACED {

@@ -70,7 +70,8 @@ fn passed_over(evidence: &Evidence<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], fou
 }
 
 fn had_a_turn(evidence: &Evidence<'_>, wait: &Wait<'_>, waits: &[Wait<'_>], at: Ms) -> bool {
-    let unsettled = |other: &Wait<'_>| evidence.is_legacy(other.user) && (at - UNSETTLED..=at + AT_ONCE).contains(&other.queued);
+    let unsettled =
+        |other: &Wait<'_>| evidence.is_legacy(other.user) && (at - UNSETTLED..=at + AT_ONCE).contains(&other.queued);
     let tried = |room: &Room| room.has(wait.user) && (room.opened - at).abs() <= AT_ONCE;
     waits.iter().any(unsettled) || evidence.rooms.values().any(tried)
 }

@@ -52,7 +52,9 @@ pub(crate) fn hit_a_match_round(facts: &[Fact], struck: Ms) -> bool {
         .iter()
         .filter(|fact| fact.at <= struck + LEFT_BEHIND)
         .filter_map(|fact| match &fact.what {
-            Change::RoomAnnounced { room } | Change::RoomClosed { room } | Change::RoomDeleted { room } => Some(room.as_str()),
+            Change::RoomAnnounced { room } | Change::RoomClosed { room } | Change::RoomDeleted { room } => {
+                Some(room.as_str())
+            }
             _ => None,
         })
         .collect();
@@ -66,7 +68,9 @@ pub(crate) fn count(entries: &[Entry], facts: &[Fact], coverage: &mut Coverage) 
         match &entry.what {
             Event::Sent { nonce, .. } => drop(in_flight.insert(nonce, entry.at)),
             Event::Acknowledged { nonce, .. } | Event::Refused { nonce, .. } => drop(in_flight.remove(nonce.as_str())),
-            Event::FaultStarted { .. } if entry.who == Fault::KillMatcher.name() && hit_a_match_round(facts, entry.at) => {
+            Event::FaultStarted { .. }
+                if entry.who == Fault::KillMatcher.name() && hit_a_match_round(facts, entry.at) =>
+            {
                 coverage.judged(IN_A_MATCH_ROUND, entry.at);
             }
             // What was sent longer ago was given up without a reply.

@@ -9,7 +9,10 @@ use tokio::time::sleep;
 use super::{
     Fault, aim,
     scene::Scene,
-    servers::{OUTAGE, kill_mongodb, kill_nats, leading_nats, mongodb_outage, nats_outage, pause_mongodb, pause_nats, step_down},
+    servers::{
+        OUTAGE, kill_mongodb, kill_nats, leading_nats, mongodb_outage, nats_outage, pause_mongodb, pause_nats,
+        step_down,
+    },
     services::{LEADER, PARTITIONS, busiest, kill, pause, restart},
 };
 

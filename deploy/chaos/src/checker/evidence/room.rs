@@ -64,7 +64,8 @@ impl<'a> Rooms<'a> {
         match change {
             Change::RoomOpened { room, members } => {
                 let members = members.clone();
-                let opened = Room { members, opened: at, closed: end, closed_known: false, started: None, erased: None };
+                let opened =
+                    Room { members, opened: at, closed: end, closed_known: false, started: None, erased: None };
                 self.rooms.insert(room, opened);
             }
             Change::RoomStarted { room } => {

@@ -35,7 +35,8 @@ pub(crate) fn check(evidence: &Evidence<'_>, found: &mut Findings) {
         }
     }
     for (name, user) in &evidence.users {
-        Receiver { evidence, stored: &stored, user: name, last: HashMap::new(), fresh: false }.check(&user.entries, found);
+        Receiver { evidence, stored: &stored, user: name, last: HashMap::new(), fresh: false }
+            .check(&user.entries, found);
         order_of_sending(evidence, name, &user.entries, found);
     }
 }
@@ -106,7 +107,13 @@ fn reaches_the_partner(
 }
 
 /// What cannot be stored is refused in time, with an error; unless the gateway itself is broken.
-fn refused_in_time(evidence: &Evidence<'_>, entry: &Entry, reply: &str, (gateway, after): (Part, Ms), found: &mut Findings) {
+fn refused_in_time(
+    evidence: &Evidence<'_>,
+    entry: &Entry,
+    reply: &str,
+    (gateway, after): (Part, Ms),
+    found: &mut Findings,
+) {
     found.judged("refused in time", entry.at);
     let requested = entry.at - after;
     let broken = evidence.faults.any_of(gateway, requested, entry.at);

@@ -7,8 +7,8 @@ use person::{Person, Socket};
 use serde_json::Value;
 use tokio::{task::JoinHandle, time::timeout};
 
-use crate::traffic::world::{PATIENCE, World};
 use crate::history::Event;
+use crate::traffic::world::{PATIENCE, World};
 
 /// A connection, its number, and its gateway.
 struct Connection {

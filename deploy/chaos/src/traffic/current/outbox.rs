@@ -10,7 +10,10 @@ use tokio::{
 };
 
 use super::link::Link;
-use crate::{history::{Event, Ms}, traffic::world::RETRY};
+use crate::{
+    history::{Event, Ms},
+    traffic::world::RETRY,
+};
 
 /// A gateway refuses after 5 s what could not be stored; the machine is busy.
 const ACKNOWLEDGED: Duration = Duration::from_secs(9);

@@ -10,8 +10,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::traffic::world::{RETRY, World};
 use crate::history::{Event, Ms};
+use crate::traffic::world::{RETRY, World};
 
 /// A POST is answered in 5 s; the machine is busy.
 const ACKNOWLEDGED: Duration = Duration::from_secs(9);
