@@ -60,7 +60,7 @@ impl World {
         streams::declare(&bus.js, 1).await.expect("streams");
         let uri = mongo.url();
         let database = Client::with_uri_str(&uri).await.expect("a client").database(database);
-        let gateway = Gateway::start(&bus, "gateway-1").await;
+        let gateway = Gateway::start(&bus, &format!("gateway-{}", CommandId::new())).await;
         let lease = hold(&bus, &lease::gateway_key(&gateway.id), Duration::from_secs(600)).await;
         Self { nats, bus, database, gateway, uri, lease }
     }
