@@ -129,7 +129,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// What is wrong already; and connections that nobody reads any more.
+    /// What is wrong already; and the connections whose packets are dropped.
     async fn break_under_traffic(&self, log: &impl Fn(&str)) -> anyhow::Result<(Vec<String>, Lingering)> {
         let Self { plan, stack, history, .. } = self;
         let mut rng = Rng::with_seed(plan.seed);

@@ -1,4 +1,4 @@
-//! How often each promise was put to the test: a rule that never had anything to judge says nothing.
+//! How often each promise was put to the test: a rule that never had anything to judge proves nothing.
 
 use std::{collections::BTreeMap, fmt};
 

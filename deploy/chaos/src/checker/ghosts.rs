@@ -65,7 +65,7 @@ fn limit(evidence: &Evidence<'_>, user: &str, gone: Ms, until: Ms) -> Ms {
     if broken { GHOST_OF_KILLED } else { GHOST }
 }
 
-/// No document of a user who is gone says for long that they wait or are in a room; whether anybody meets them or not.
+/// No document has a user who is gone as waiting or in a room for long, whether anybody meets them or not.
 fn no_ghost_stays(evidence: &Evidence<'_>, user: &str, found: &mut Findings) {
     for (from, to, state) in evidence.documents.engaged(user, evidence.end) {
         let Some(connected) = evidence.last_connected(user, to) else { continue };

@@ -16,7 +16,7 @@ use crate::history::{Event, Ms};
 
 /// A match round that has read who waits may still insert the room; binding the user to it fails.
 const ROUND: Ms = 2_000;
-/// How soon nothing of a user who left says that they wait or are in a room: promise 7.
+/// How soon no document has a user who left as waiting or in a room: promise 7.
 const FORGOTTEN: Ms = 5_000;
 /// A goodbye that the gateway took with it when it was killed is a lost connection: the lease, the 30 s, and a sweep.
 const GOODBYE_LOST: Ms = 15_000 + 30_000 + 4_000;
@@ -53,7 +53,7 @@ fn never_matched(evidence: &Evidence<'_>, user: &str, goodbye: &Goodbye, found: 
     }
 }
 
-/// No document says for long that the user waits or is in a room.
+/// No document has the user as waiting or in a room for long.
 fn soon_forgotten(evidence: &Evidence<'_>, user: &str, goodbye: &Goodbye, found: &mut Findings) {
     for (from, to, _) in evidence.documents.engaged(user, evidence.end) {
         let (from, to) = (from.max(goodbye.at), to.min(goodbye.until));

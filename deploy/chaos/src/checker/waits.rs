@@ -140,13 +140,7 @@ impl<'a> Waiting<'a> {
             Event::Connected { connection, gateway, state, legacy, .. } => {
                 self.end(at);
                 self.connection = Some((*connection, Part::Gateway(*gateway)));
-                if state == "waiting" {
-                    self.matched = false;
-                    self.queued.get_or_insert((at, ""));
-                }
-                if state == "waiting" || (*legacy && !self.matched) {
-                    self.start(at);
-                }
+                self.connected(at, state, *legacy);
             }
             Event::Matched => {
                 self.end(at);
@@ -168,6 +162,16 @@ impl<'a> Waiting<'a> {
                 self.queued = None;
             }
             _ => {}
+        }
+    }
+
+    fn connected(&mut self, at: Ms, state: &str, legacy: bool) {
+        if state == "waiting" {
+            self.matched = false;
+            self.queued.get_or_insert((at, ""));
+        }
+        if state == "waiting" || (legacy && !self.matched) {
+            self.start(at);
         }
     }
 

@@ -78,7 +78,7 @@ async fn forward(client: TcpStream, target: String, mut suspended: watch::Receiv
     until_resumed(&mut suspended).await;
     // Fails while the node is down: the client is closed, as it would have been refused.
     let Ok(server) = TcpStream::connect(&target).await else { return };
-    // Small packets are requests that somebody waits for.
+    // Small packets are requests, and their latency counts.
     let (_client, _server) = (client.set_nodelay(true), server.set_nodelay(true));
     let ((client_reads, client_writes), (server_reads, server_writes)) = (client.into_split(), server.into_split());
     tokio::select! {

@@ -68,7 +68,7 @@ impl Sweeps {
     pub(crate) fn sink(&self) -> Sink {
         let lines = self.0.clone();
         Arc::new(move |name, line| {
-            if line.contains("the sweep removed") {
+            if line.contains("orphaned messages removed") {
                 lines.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{name}: {line}"));
             }
         })

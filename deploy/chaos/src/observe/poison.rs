@@ -128,7 +128,7 @@ async fn published(js: &jetstream::Context, subject: &str, id: &str, payload: &[
     matches!(timeout(Duration::from_secs(5), publish).await, Ok(Ok(_)))
 }
 
-/// A subject, a payload, and what the reason says.
+/// A subject, a payload, and what its reason contains.
 fn bad_command(number: u64) -> anyhow::Result<(String, Vec<u8>, &'static str)> {
     let (room, author) = (RoomId::new(), UserId::new());
     let sent = RoomCommand::MessageSent { room, author, nonce: "poison".into(), content: "poison".into() };

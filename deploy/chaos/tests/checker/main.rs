@@ -3,6 +3,7 @@
 mod acknowledgements;
 mod goodbyes;
 mod messages;
+mod returns;
 mod silence;
 mod story;
 mod tabs;

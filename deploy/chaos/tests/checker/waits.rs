@@ -67,7 +67,7 @@ fn a_user_in_vent_whose_turn_a_later_one_got_is_seen_unless_one_who_posted_was_h
                 "dora",
                 Event::Connected { connection: 4, gateway: 0, state, room, last_seq: None, legacy: true },
             );
-            story.at(5_000, "dora", Event::Queued { queue: "listen".to_owned() });
+            story.at(5_700, "dora", Event::Queued { queue: "listen".to_owned() });
             story.lost(8_000, "dora", 4);
         }
         story.opened(6_000, "r", [("ben", "vent"), ("cleo", "listen")]);

@@ -103,7 +103,7 @@ impl User<'_> {
     }
 
     fn closed(&mut self, number: u32, at: Ms, how: impl Fn(&mut Connection)) {
-        if let Some(known) = self.connections.iter_mut().find(|known| known.number == number) {
+        if let Some(known) = self.connections.iter_mut().find(|known| known.number == number && known.to >= at) {
             known.to = at;
             how(known);
         }

@@ -15,7 +15,7 @@ use crate::history::{Entry, Event, Ms};
 
 /// How soon a message or a like reaches a partner who is connected.
 const DELIVERED: Ms = 4_000;
-/// How long a connection that brings somebody back has to last to have brought all that was missed.
+/// How long a connection has to last to have brought all that was missed.
 const CAUGHT_UP: Ms = 2_000;
 /// A gateway refuses after 5 s what could not be stored; the machine is busy.
 const REFUSED: Ms = 7_000;

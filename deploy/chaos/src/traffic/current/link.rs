@@ -160,7 +160,7 @@ impl Drop for Link {
     }
 }
 
-/// Records what becomes of an older tab: it has to be told that it was replaced, or to be closed.
+/// Records what becomes of an older tab: it has to be replaced or closed.
 async fn watch_older_tab(world: Arc<World>, user: String, tab: Connection) {
     let connection = tab.number;
     loop {

@@ -106,7 +106,7 @@ impl CurrentClient {
                 self.react(reaction);
             }
             Some(outcome) = self.page.next_outcome() => { drop(socket); self.page.acknowledged(outcome).await }
-            Ok(()) = self.bursts.changed() => { drop(socket); self.burst().await }
+            Ok(()) = self.bursts.changed() => { drop(socket); self.page.burst().await }
             () = sleep_until(idea) => { drop(socket); self.have_an_idea().await }
         }
     }
@@ -161,14 +161,6 @@ impl CurrentClient {
         }
     }
 
-    async fn burst(&mut self) {
-        for _ in 0..3 {
-            if self.page.stage() == Stage::Room {
-                self.page.send_message().await;
-            }
-        }
-    }
-
     async fn queue(&mut self) {
         if self.world.is_closing() {
             return self.page.enter(Stage::Over);
@@ -197,13 +189,7 @@ impl CurrentClient {
         match exit {
             Exit::LeaveRoom => self.leave().await,
             Exit::CloseTab => self.vanish(),
-            Exit::Disconnect => {
-                if let Some(socket) = self.page.socket() {
-                    // Fails when the connection is closed already.
-                    let _closed = socket.send_disconnect().await;
-                }
-                self.page.close(true);
-            }
+            Exit::Disconnect => self.page.disconnect().await,
         }
     }
 
@@ -218,7 +204,7 @@ impl CurrentClient {
         self.stay_away(away).await;
     }
 
-    /// A network that drops packets: the gateway is not told of anything. One in four never comes back.
+    /// A network that drops packets: the gateway receives no sign of it. One in four never comes back.
     async fn lose_packets(&mut self) {
         self.page.silence();
         if self.rng.u32(..4) == 0 {
@@ -229,11 +215,8 @@ impl CurrentClient {
 
     async fn stay_away(&mut self, away: Range<u64>) {
         let away = Duration::from_millis(self.rng.u64(away));
-        let world = self.world.clone();
-        tokio::select! {
-            () = sleep(away) => {}
-            () = world.closed() => {}
-        }
+        // Ends early when the run is over.
+        let _over = timeout(away, self.world.closed()).await;
     }
 
     /// The older tab stays open, and has to fall silent.

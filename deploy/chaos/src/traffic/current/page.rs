@@ -186,11 +186,29 @@ impl Page {
         self.outbox.send_new(&self.link).await;
     }
 
+    /// Sends some messages at once, in a room.
+    pub(crate) async fn burst(&mut self) {
+        for _ in 0..3 {
+            if self.stage() == Stage::Room {
+                self.send_message().await;
+            }
+        }
+    }
+
     /// Likes the partner's last message, if it is not liked yet.
     pub(crate) fn like(&mut self) {
         if let Some(message) = self.place.take_likeable() {
             self.outbox.like(&self.link, message);
         }
+    }
+
+    /// Leaves the namespace, which is a lost connection for current clients, and closes the connection.
+    pub(crate) async fn disconnect(&mut self) {
+        if let Some(socket) = self.socket() {
+            // Fails when the connection is closed already.
+            let _closed = socket.send_disconnect().await;
+        }
+        self.close(true);
     }
 
     /// Closes the connection, or notes that the gateway closed it.

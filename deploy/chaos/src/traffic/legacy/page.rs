@@ -1,5 +1,5 @@
 //! A legacy client without a will of its own: connects, queues, receives, posts messages and says goodbye in the way of
-//! its kind, and records it. The crate's `legacy` decides what the user does with it.
+//! its kind, and records it. `legacy` decides what the user does with it.
 
 use std::{sync::Arc, time::Duration};
 
