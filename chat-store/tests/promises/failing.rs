@@ -93,8 +93,8 @@ async fn commands_are_applied_in_order_after_nats_was_killed() {
     world.send(room, author, "0").await;
 
     for round in ["1", "2"] {
-        world.nats.kill().await;
-        world.nats.restart().await.expect("it is back");
+        world.nats().kill().await;
+        world.nats().restart().await.expect("it is back");
         world.send(room, author, round).await;
     }
     assert_eq!(nonces(&world.stored(room).await), ["0", "1", "2"]);

@@ -50,21 +50,21 @@ async fn three_chat_stores_keep_one_order_while_one_of_them_is_killed() {
     for (room, notified) in rooms.iter().zip(&mut notified).skip(1) {
         let stored = in_order(&world, *room).await;
         // As a gateway does: what was notified already is dropped by its place.
-        let mut heard: Vec<Message> = Vec::new();
-        while heard.len() < stored.len() {
+        let mut received: Vec<Message> = Vec::new();
+        while received.len() < stored.len() {
             let message = notified.message().await;
-            let expected = heard.len() as u64 + 1;
+            let expected = received.len() as u64 + 1;
             assert!(message.seq <= expected, "notified {} before {expected}", message.seq);
             if message.seq == expected {
-                heard.push(message);
+                received.push(message);
             }
         }
-        assert_eq!(heard, stored);
+        assert_eq!(received, stored);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_author_who_does_not_wait_for_answers_is_stored_in_order() {
+async fn an_author_who_does_not_wait_for_replies_is_stored_in_order() {
     let world = World::new().await;
     let _replicas = [world.start(&["--batch-size", "7"]), world.start(&["--batch-size", "7"])];
     let room = world.room().await;

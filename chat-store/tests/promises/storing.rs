@@ -7,7 +7,7 @@ use proto::{Message, MessageId, Notification, Refusal, Reply, RoomId, UserId};
 use std::time::{Duration, SystemTime};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_stored_told_to_both_and_answered() {
+async fn a_message_is_stored_both_members_are_notified_and_the_author_has_a_reply() {
     let world = World::new().await;
     let replica = world.start(&[]);
     let room = world.room().await;
@@ -27,7 +27,7 @@ async fn a_message_is_stored_told_to_both_and_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_is_told_before_it_is_answered() {
+async fn members_are_notified_before_the_author_has_the_reply() {
     let world = World::new().await;
     let _replica = world.start(&[]);
     let room = world.room().await;
@@ -39,7 +39,7 @@ async fn a_message_is_told_before_it_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_nonce_is_the_same_message_with_the_same_answer() {
+async fn the_same_nonce_is_the_same_message_with_the_same_reply() {
     let world = World::new().await;
     let _replica = world.start(&[]);
     let room = world.room().await;
@@ -92,7 +92,7 @@ async fn strangers_and_closed_rooms_are_refused_and_nothing_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_like_of_a_member_is_kept_and_told_to_both_once() {
+async fn a_like_of_a_member_is_stored_and_both_are_notified_once() {
     let world = World::new().await;
     let _replica = world.start(&[]);
     let room = world.room().await;
@@ -138,18 +138,18 @@ async fn a_like_follows_its_message_in_one_batch() {
     replica.stop().await;
 
     // Nobody consumes now, so that all of it is one batch for the next one.
-    let said = world.publish_for_reply::<Message>(&message(room, author, "two")).await;
+    let sent = world.publish_for_reply::<Message>(&message(room, author, "two")).await;
     let like = proto::RoomCommand::MessageLiked { room: room.id, user: partner, message: first.id };
     let liked = world.publish_for_reply::<proto::commands::Liked>(&like).await;
     let again = world.publish_for_reply::<Message>(&message(room, author, "three")).await;
     let _replica = world.start(&[]);
 
-    assert_eq!((ok(said.await).seq, ok(liked.await).message_id, ok(again.await).seq), (2, first.id, 3));
+    assert_eq!((ok(sent.await).seq, ok(liked.await).message_id, ok(again.await).seq), (2, first.id, 3));
     assert_eq!(nonces(&world.stored(room).await), ["one", "two", "three"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_message_carries_its_own_end() {
+async fn a_message_carries_its_own_expiry() {
     let world = World::new().await;
     let _replica = world.start(&["--message-ttl", "1h"]);
     let room = world.room().await;

@@ -30,14 +30,22 @@ async fn signal_progress(messages: &[jetstream::Message]) -> std::convert::Infal
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_hanging_chat_store_holds_goes_before_what_is_younger() {
-    let world = World::new().await;
+    taken_over_in_order(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_cluster_what_a_hanging_chat_store_holds_goes_before_what_is_younger() {
+    taken_over_in_order(World::in_a_cluster().await).await;
+}
+
+async fn taken_over_in_order(world: World) {
     let room = world.room().await;
     let [author, partner] = room.members;
     let old = world.publish_for_reply::<Message>(&message(room, author, "1")).await;
     for nonce in ["2", "3"] {
         world.publish(&message(room, author, nonce)).await;
     }
-    let held = pull(&world, subjects::partition(room.id), 3).await;
+    let in_progress = pull(&world, subjects::partition(room.id), 3).await;
     let mut notified = world.notifications(partner).await;
     world.publish(&message(room, author, "4")).await;
 
@@ -49,7 +57,7 @@ async fn what_a_hanging_chat_store_holds_goes_before_what_is_younger() {
     };
     tokio::select! {
         () = work => {}
-        never = signal_progress(&held) => match never {},
+        never = signal_progress(&in_progress) => match never {},
     }
 
     let stored = world.stored(room).await;
@@ -98,7 +106,7 @@ async fn a_chat_store_that_stops_hands_its_partitions_over_at_once() {
     assert_eq!(nonces(&world.stored(room).await), ["1", "2"]);
 }
 
-/// As a NATS node does that led, stood still and wakes up: nothing is missing in the count of deliveries.
+/// As a NATS node delivers that led, was suspended and resumes: nothing is missing in the numbers of the deliveries.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_command_is_not_applied_by_what_is_remembered_of_its_room() {
     let world = World::new().await;

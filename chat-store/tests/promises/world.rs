@@ -9,13 +9,13 @@ use mongodb::{
 };
 use proto::{
     CommandId, Message, MessageId, Notification, Reply, RoomCommand, RoomId, UserId,
-    bus::Bus,
+    bus::{Bus, retry::until_ok},
     commands::Liked,
     notification::{History, HistoryRequest},
     streams, subjects,
 };
 use serde::de::DeserializeOwned;
-use servers::{Mongo, Nats, NatsOptions, shared_mongo};
+use servers::{Mongo, Nats, NatsCluster, NatsOptions, shared_mongo};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -24,10 +24,15 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
-    pub(crate) nats: Nats,
+    servers: NatsServers,
     pub(crate) bus: Bus,
     pub(crate) database: Database,
     uri: String,
+}
+
+enum NatsServers {
+    One(Nats),
+    Cluster(NatsCluster),
 }
 
 /// A room of two.
@@ -43,6 +48,15 @@ pub(crate) struct Replica {
     pub(crate) running: JoinHandle<anyhow::Result<()>>,
 }
 
+impl NatsServers {
+    fn url(&self) -> String {
+        match self {
+            Self::One(nats) => nats.url(),
+            Self::Cluster(cluster) => cluster.url(),
+        }
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with(shared_mongo().await.expect("a mongod")).await
@@ -50,15 +64,33 @@ impl World {
 
     pub(crate) async fn with(mongo: &Mongo) -> Self {
         let nats = Nats::start(NatsOptions::default()).await.expect("a nats-server");
-        let client = async_nats::connect(nats.url()).await.expect("a connection");
-        let bus = Bus::new(client);
-        streams::declare(&bus.js, 1).await.expect("streams");
+        Self::over(NatsServers::One(nats), 1, mongo).await
+    }
+
+    /// With three NATS servers, as in production.
+    pub(crate) async fn in_a_cluster() -> Self {
+        let cluster = NatsCluster::start(3).await.expect("three nats-servers");
+        Self::over(NatsServers::Cluster(cluster), 3, shared_mongo().await.expect("a mongod")).await
+    }
+
+    async fn over(servers: NatsServers, replicas: usize, mongo: &Mongo) -> Self {
+        let addresses: Vec<String> = servers.url().split(',').map(str::to_owned).collect();
+        let bus = Bus::new(async_nats::connect(addresses).await.expect("a connection"));
+        until_ok(|| streams::declare(&bus.js, replicas), |_| {}).await;
         let database = Client::with_uri_str(mongo.url()).await.expect("a client").database(&mongo.fresh_database());
-        Self { nats, bus, database, uri: mongo.url() }
+        Self { servers, bus, database, uri: mongo.url() }
+    }
+
+    /// The only NATS server.
+    pub(crate) fn nats(&self) -> &Nats {
+        match &self.servers {
+            NatsServers::One(nats) => nats,
+            NatsServers::Cluster(_) => panic!("there are three"),
+        }
     }
 
     pub(crate) fn config(&self, more: &[&str]) -> Config {
-        let (nats, database) = (self.nats.url(), self.database.name());
+        let (nats, database) = (self.servers.url(), self.database.name());
         let args = ["chat-store", "--nats-url", &nats, "--mongodb-uri", &self.uri, "--mongodb-database", database];
         Config::parse_from(args.iter().chain(&["--health-addr", "127.0.0.1:0"]).chain(more))
     }
