@@ -25,6 +25,9 @@ const NAMESPACE_EXISTS: i32 = 48;
 /// reads that are worth another try.
 const STATE_CHANGES: [i32; 13] = [6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436];
 
+/// Credentials or rights are missing: of the configuration's making. Nothing is dead-lettered while an operator mends it.
+const UNAUTHORIZED: [i32; 2] = [13, 18];
+
 /// Where MongoDB is.
 #[derive(Args, Clone, Debug)]
 pub struct MongoDb {
@@ -90,12 +93,14 @@ pub fn dependency(database: &Database) -> Dependency {
     })
 }
 
-/// Whether MongoDB is unavailable, or electing a primary, or the majority is too slow: the same will work later.
+/// Whether MongoDB is unavailable, or electing a primary, or refuses this service, or the majority is too slow: the same
+/// will work later.
 #[must_use]
 pub fn is_transient(error: &Error) -> bool {
     let unreachable = match error.kind.as_ref() {
         ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => true,
-        ErrorKind::Command(command) => is_state_change(command.code),
+        ErrorKind::Authentication { .. } => true,
+        ErrorKind::Command(command) => is_state_change(command.code) || UNAUTHORIZED.contains(&command.code),
         ErrorKind::Write(WriteFailure::WriteError(write)) => is_state_change(write.code),
         ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
         ErrorKind::InsertMany(many) => {
@@ -128,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_change_of_the_servers_state_is_transient_and_a_refusal_is_not() {
-        for (code, transient) in [(10107, true), (11600, true), (134, true), (121, false), (11000, false), (48, false)]
+        for (code, transient) in
+            [(10107, true), (11600, true), (134, true), (13, true), (121, false), (11000, false), (48, false)]
         {
             assert_eq!(is_transient(&refused(code)), transient, "{code}");
         }

@@ -1,10 +1,10 @@
 //! What is left of a room.
 
 use crate::{
-    taking_over::take,
+    taking_over::pull,
     world::{World, message, ok},
 };
-use proto::{Message, MessageId, Refusal, Reply, RoomCommand, RoomId, UserId, streams, subjects};
+use proto::{Command as _, Message, MessageId, Refusal, Reply, RoomCommand, RoomId, UserId, streams, subjects};
 
 const SWEEPING: [&str; 4] = ["--sweep-interval", "50ms", "--sweep-grace", "50ms"];
 
@@ -13,22 +13,22 @@ async fn nothing_is_left_of_a_room_that_ended_and_later_messages_are_refused() {
     let world = World::new().await;
     let _replica = world.start(&[]);
     let (room, other) = (world.room().await, world.room().await);
-    world.say(room, room.members[0], "one").await;
-    let kept = world.say(other, other.members[0], "kept").await;
-    let subject = subjects::room_command(&message(room, room.members[0], ""));
+    world.send(room, room.members[0], "one").await;
+    let kept = world.send(other, other.members[0], "kept").await;
+    let subject = message(room, room.members[0], "").subject();
     world.bus.js.publish(subject.clone(), "no command".into()).await.expect("sent").await.expect("in the stream");
-    world.say(room, room.members[1], "two").await;
-    assert_eq!(world.held(streams::DEAD).await.len(), 1);
+    world.send(room, room.members[1], "two").await;
+    assert_eq!(world.subjects_in(streams::DEAD).await.len(), 1);
 
     world.close(room).await;
     world.publish(&RoomCommand::RoomEnded { room: room.id }).await;
     // Commands of a room are applied in order: once this one is refused, the room is erased.
-    let later = world.ask::<Message>(&message(room, room.members[0], "three")).await;
+    let later = world.request::<Message>(&message(room, room.members[0], "three")).await;
 
     assert_eq!(later, Reply::Refused(Refusal::NotInRoom));
     assert!(world.stored(room).await.is_empty());
-    assert!(world.held(streams::DEAD).await.is_empty());
-    world.eventually("all is acknowledged", async || world.held(streams::MESSAGES).await.is_empty()).await;
+    assert!(world.subjects_in(streams::DEAD).await.is_empty());
+    world.eventually("all is acknowledged", async || world.subjects_in(streams::MESSAGES).await.is_empty()).await;
     assert_eq!(world.stored(other).await, [kept]);
 }
 
@@ -37,9 +37,9 @@ async fn a_room_ends_where_its_end_stands_in_the_stream() {
     let world = World::new().await;
     let room = world.room().await;
     // The matcher has not closed the room yet, and nobody consumes: all is one batch.
-    let before = world.asking::<Message>(&message(room, room.members[0], "before")).await;
+    let before = world.publish_for_reply::<Message>(&message(room, room.members[0], "before")).await;
     world.publish(&RoomCommand::RoomEnded { room: room.id }).await;
-    let after = world.asking::<Message>(&message(room, room.members[0], "after")).await;
+    let after = world.publish_for_reply::<Message>(&message(room, room.members[0], "after")).await;
     let _replica = world.start(&[]);
 
     assert_eq!(ok(before.await).seq, 1);
@@ -48,39 +48,22 @@ async fn a_room_ends_where_its_end_stands_in_the_stream() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_of_a_room_that_is_there_do_not_expire() {
-    let world = World::new().await;
-    let _replica = world.start(&["--sweep-interval", "50ms", "--sweep-grace", "50ms", "--message-ttl", "2s"]);
-    let room = world.room().await;
-    world.say(room, room.members[0], "kept").await;
-    let first = world.expiry(room).await;
-    world.eventually("its end is put off", async || world.expiry(room).await > first).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_time_to_live_that_ends_between_two_sweeps_is_refused() {
-    let world = World::new().await;
-    let refused = world.start(&["--message-ttl", "1m"]).running.await.expect("no panic").expect_err("refused");
-    assert!(refused.to_string().contains("MESSAGE_TTL"), "{refused}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_sweep_removes_what_the_erasure_could_not_see() {
+async fn the_sweep_removes_messages_whose_room_is_gone() {
     let world = World::new().await;
     let _replica = world.start(&SWEEPING);
     let room = world.room().await;
-    let kept = world.say(room, room.members[0], "kept").await;
+    let kept = world.send(room, room.members[0], "kept").await;
     left(&world, RoomId::new()).await;
 
     world.eventually("only the open room has messages", async || world.all_stored().await == [kept.clone()]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_sweep_leaves_a_room_whose_erasure_is_to_come() {
+async fn the_sweep_leaves_a_room_whose_end_is_still_in_the_stream() {
     let world = World::new().await;
     let ended = RoomId::new();
     world.publish(&RoomCommand::RoomEnded { room: ended }).await;
-    let _in_hand = take(&world, subjects::partition(ended), 1).await;
+    let _in_progress = pull(&world, subjects::partition(ended), 1).await;
     let left_there = left(&world, ended).await;
     left(&world, RoomId::new()).await;
     let _replica = world.start(&SWEEPING);

@@ -1,20 +1,23 @@
-//! Takes what streams hold of a room out of them, when the room is over.
+//! Purges what the streams hold of a room that has ended.
 
 use async_nats::jetstream::stream::{LastRawMessageError, LastRawMessageErrorKind, PurgeError, Stream};
-use proto::{RoomCommand, RoomId, bus::Bus, streams, subjects};
+use proto::{
+    Command as _, RoomCommand, RoomId,
+    bus::{Bus, streams, subjects},
+};
 
-/// Where something of a room could be left, beside MongoDB.
+/// The streams that may hold something of a room.
 #[derive(Clone)]
-pub struct Leftovers {
+pub struct StreamPurge {
     messages: Stream<()>,
     dead: Stream<()>,
 }
 
-impl Leftovers {
-    /// In the streams of this bus.
+impl StreamPurge {
+    /// For the streams of this bus.
     ///
     /// # Errors
-    /// Never, while the names of the streams are names.
+    /// Never, while the names of the streams are valid.
     pub async fn new(bus: &Bus) -> anyhow::Result<Self> {
         Ok(Self {
             messages: bus.js.get_stream_no_info(streams::MESSAGES).await?,
@@ -22,9 +25,9 @@ impl Leftovers {
         })
     }
 
-    /// Whether the room's end still lies in the stream, so that its usual erasure is to come.
-    pub(crate) async fn end_is_to_come(&self, room: RoomId) -> Result<bool, LastRawMessageError> {
-        let subject = subjects::room_command(&RoomCommand::RoomEnded { room });
+    /// Whether the end of the room is still in the stream, so that its usual erasure follows.
+    pub(crate) async fn has_end_of(&self, room: RoomId) -> Result<bool, LastRawMessageError> {
+        let subject = RoomCommand::RoomEnded { room }.subject();
         match self.messages.get_last_raw_message_by_subject(&subject).await {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(false),
@@ -32,8 +35,8 @@ impl Leftovers {
         }
     }
 
-    /// Purges the room's commands that are older than its end, and all its dead letters. What
-    /// is younger is refused when its turn comes.
+    /// Purges the commands of the room that are older than its end, and all its dead letters. Younger ones are refused
+    /// when they are applied.
     pub(crate) async fn purge(&self, room: RoomId, end: u64) -> Result<(), PurgeError> {
         let [sent, liked] = subjects::commands_of_room(room);
         tokio::try_join!(

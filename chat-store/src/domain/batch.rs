@@ -1,19 +1,18 @@
-//! Turns a batch into steps: as few as possible, with every room's order kept.
+//! Divides a batch into steps: as few as possible, with the order of every room kept.
 
 use proto::{RoomCommand, RoomId};
 use std::collections::HashMap;
 
-/// A command and its place in the stream.
+/// A command with its sequence in the stream.
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// Its place in the stream.
+pub struct Sequenced<'a> {
+    /// Its sequence in the stream.
     pub sequence: u64,
-    /// What is asked for.
+    /// The command.
     pub command: &'a RoomCommand,
 }
 
-/// Commands that may be applied together, as places in their batch. No room has two kinds of
-/// command in one step.
+/// Commands that may be applied together, as indexes into their batch. No room has two kinds of command in one step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Step {
     /// Messages to store.
@@ -31,12 +30,12 @@ enum Kind {
     Ended,
 }
 
-/// A room's next command goes into the step of its last one if it is of the same kind, else into
-/// the step after: only within a room does order matter.
+/// The next command of a room goes into the step of its last one if it is of the same kind, else into the step after:
+/// order matters only within a room.
 pub(crate) fn steps<'a>(commands: impl IntoIterator<Item = &'a RoomCommand>) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut last: HashMap<RoomId, (usize, Kind)> = HashMap::new();
-    for (place, command) in commands.into_iter().enumerate() {
+    for (index, command) in commands.into_iter().enumerate() {
         let kind = kind(command);
         let step = match last.get(&command.room()) {
             None => 0,
@@ -48,9 +47,9 @@ pub(crate) fn steps<'a>(commands: impl IntoIterator<Item = &'a RoomCommand>) -> 
             steps.push(Step::default());
         }
         match kind {
-            Kind::Sent => steps[step].sent.push(place),
-            Kind::Liked => steps[step].liked.push(place),
-            Kind::Ended => steps[step].ended.push(place),
+            Kind::Sent => steps[step].sent.push(index),
+            Kind::Liked => steps[step].liked.push(index),
+            Kind::Ended => steps[step].ended.push(index),
         }
     }
     steps
@@ -79,7 +78,7 @@ mod tests {
         }
     }
 
-    fn places(step: &Step) -> [&Vec<usize>; 3] {
+    fn indexes(step: &Step) -> [&Vec<usize>; 3] {
         [&step.sent, &step.liked, &step.ended]
     }
 
@@ -104,14 +103,14 @@ mod tests {
             let rooms = [(); 4].map(|()| RoomId::new());
             let batch: Vec<_> = picks.iter().map(|(room, kind)| command(rooms[*room], *kind)).collect();
             let steps = steps(&batch);
-            let mut all: Vec<usize> = steps.iter().flat_map(places).flatten().copied().collect();
+            let mut all: Vec<usize> = steps.iter().flat_map(indexes).flatten().copied().collect();
             for room in rooms {
-                let of_room = |place: &&usize| batch[**place].room() == room;
+                let of_room = |index: &&usize| batch[**index].room() == room;
                 // Within a step a room has one kind, so that this is the order of application.
-                let applied: Vec<_> = steps.iter().flat_map(places).flatten().filter(of_room).collect();
+                let applied: Vec<_> = steps.iter().flat_map(indexes).flatten().filter(of_room).collect();
                 prop_assert!(applied.is_sorted());
                 for step in &steps {
-                    prop_assert!(places(step).iter().filter(|kind| kind.iter().any(|p| of_room(&p))).count() <= 1);
+                    prop_assert!(indexes(step).iter().filter(|kind| kind.iter().any(|index| of_room(&index))).count() <= 1);
                 }
             }
             all.sort_unstable();
