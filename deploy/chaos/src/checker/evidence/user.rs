@@ -87,6 +87,7 @@ impl User<'_> {
                 });
             }
             Event::Silenced { connection } => self.closed(*connection, at, |known| known.silent = true),
+            Event::Replaced { connection } => self.closed(*connection, at, |known| known.by_gateway = true),
             Event::Disconnected { connection, by_client } => {
                 self.closed(*connection, at, |known| known.by_gateway = !by_client);
             }

@@ -165,7 +165,11 @@ async fn watch_older_tab(world: Arc<World>, user: String, tab: Connection) {
     let connection = tab.number;
     loop {
         match tab.socket.next_within(std::time::Duration::from_secs(3600)).await {
-            Ok(Some(event)) if event.name == "replaced" => world.note(&user, Event::Replaced { connection }),
+            Ok(Some(event)) if event.name == "replaced" => {
+                world.note(&user, Event::Replaced { connection });
+                // The namespace is closed, and a client's library closes the rest.
+                return world.note(&user, Event::Disconnected { connection, by_client: false });
+            }
             Ok(_other) => {}
             Err(_closed) => return world.note(&user, Event::Disconnected { connection, by_client: false }),
         }
