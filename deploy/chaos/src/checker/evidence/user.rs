@@ -91,7 +91,7 @@ impl User<'_> {
             Event::ConnectFailed => self.failed.push((connecting.unwrap_or(at), at)),
             Event::Connected { connection, gateway, state, last_seq, legacy, .. } => {
                 self.legacy |= legacy;
-                self.connections.iter_mut().for_each(|older| drop(older.newer.get_or_insert(at)));
+                self.connections.iter_mut().for_each(|older| older.newer = older.newer.or(Some(at)));
                 self.connections.push(Connection {
                     number: *connection,
                     gateway: *gateway,
