@@ -1,7 +1,7 @@
 //! MongoDB, as all services use it: where it is, its read and write concerns, waiting for it at the start, and what its
 //! errors mean. Only with the feature `mongodb`.
 
-use crate::{bus::retry, process::health::Dependency};
+use crate::{bus::backoff, process::health::Dependency};
 use anyhow::Context as _;
 use clap::Args;
 use mongodb::{
@@ -67,7 +67,7 @@ pub async fn retry_until_ready<F: Future<Output = Result<(), Error>>>(
     timeout: Duration,
     prepare: impl Fn() -> F,
 ) -> anyhow::Result<()> {
-    let preparing = retry::until_ok(prepare, |error| tracing::warn!("MongoDB not ready: {error}"));
+    let preparing = backoff::until_ok(prepare, |error| tracing::warn!("MongoDB not ready: {error}"));
     let prepared = tokio::time::timeout(timeout, preparing).await;
     prepared.context("MongoDB was not ready within CONNECT_TIMEOUT; is MONGODB_URI right, and a replica set?")
 }
