@@ -17,7 +17,11 @@ use proto::{
 use serde::de::DeserializeOwned;
 use servers::{Mongo, Nats, NatsCluster, NatsOptions, shared_mongo};
 use std::{collections::BTreeMap, time::Duration};
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    process::{Child, Command},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Longer than everything that may happen in between; a test that waits so long has failed.
@@ -90,9 +94,19 @@ impl World {
     }
 
     pub(crate) fn config(&self, more: &[&str]) -> Config {
+        Config::parse_from(self.args(more))
+    }
+
+    fn args(&self, more: &[&str]) -> Vec<String> {
         let (nats, database) = (self.servers.url(), self.database.name());
         let args = ["chat-store", "--nats-url", &nats, "--mongodb-uri", &self.uri, "--mongodb-database", database];
-        Config::parse_from(args.iter().chain(&["--health-addr", "127.0.0.1:0"]).chain(more))
+        args.iter().chain(&["--health-addr", "127.0.0.1:0"]).chain(more).map(ToString::to_string).collect()
+    }
+
+    /// Starts a chat-store as a process of its own, which can be suspended.
+    pub(crate) fn spawn(&self) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chat-store"));
+        command.args(&self.args(&[])[1..]).kill_on_drop(true).spawn().expect("started")
     }
 
     pub(crate) fn start(&self, more: &[&str]) -> Replica {
@@ -231,6 +245,13 @@ impl Replica {
         self.shutdown.cancel();
         timeout(PATIENCE, self.running).await.expect("it stops").expect("no panic").expect("no failure");
     }
+}
+
+/// Sends a signal to a process: STOP, CONT or TERM.
+pub(crate) async fn signal(process: &Child, name: &str) {
+    let id = process.id().expect("it runs").to_string();
+    let sent = Command::new("kill").args(["-s", name, &id]).status().await.expect("kill");
+    assert!(sent.success(), "SIG{name} to {id}");
 }
 
 pub(crate) fn message(room: Room, author: UserId, nonce: &str) -> RoomCommand {
