@@ -1,6 +1,9 @@
 //! A partition changes hands, with commands that its last consumer did not acknowledge.
 
-use crate::world::{World, dense, message, nonces, ok, signal};
+use crate::{
+    replica::signal,
+    world::{World, dense, message, nonces, ok},
+};
 use async_nats::{
     datetime,
     jetstream::{self, AckKind},

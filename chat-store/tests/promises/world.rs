@@ -1,5 +1,6 @@
 //! A bus and a database of a test's own, with rooms as the matcher would have written them.
 
+use crate::replica::Replica;
 use chat_store::Config;
 use clap::Parser as _;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -19,13 +20,11 @@ use servers::{Mongo, Nats, NatsCluster, NatsOptions, shared_mongo};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{
     process::{Child, Command},
-    task::JoinHandle,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
 
 /// Longer than everything that may happen in between; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
     servers: NatsServers,
@@ -44,12 +43,6 @@ enum NatsServers {
 pub(crate) struct Room {
     pub(crate) id: RoomId,
     pub(crate) members: [UserId; 2],
-}
-
-/// A chat-store in this process.
-pub(crate) struct Replica {
-    pub(crate) shutdown: CancellationToken,
-    pub(crate) running: JoinHandle<anyhow::Result<()>>,
 }
 
 impl NatsServers {
@@ -231,27 +224,6 @@ impl Notifications {
             other => panic!("notified of {other:?}"),
         }
     }
-}
-
-impl Replica {
-    pub(crate) fn of(config: Config) -> Self {
-        let shutdown = CancellationToken::new();
-        let running = tokio::spawn(chat_store::run(config, shutdown.clone()));
-        Self { shutdown, running }
-    }
-
-    /// Ends it like a drain does.
-    pub(crate) async fn stop(self) {
-        self.shutdown.cancel();
-        timeout(PATIENCE, self.running).await.expect("it stops").expect("no panic").expect("no failure");
-    }
-}
-
-/// Sends a signal to a process: STOP, CONT or TERM.
-pub(crate) async fn signal(process: &Child, name: &str) {
-    let id = process.id().expect("it runs").to_string();
-    let sent = Command::new("kill").args(["-s", name, &id]).status().await.expect("kill");
-    assert!(sent.success(), "SIG{name} to {id}");
 }
 
 pub(crate) fn message(room: Room, author: UserId, nonce: &str) -> RoomCommand {
