@@ -52,7 +52,7 @@ fn subjects_of_the_code() -> Vec<(&'static str, Vec<String>)> {
         ("user_command", text(subjects::user_command("user.left", user))),
         ("room_command", text(subjects::room_command("room.ended", room))),
         ("dead_letter", text(subjects::dead_letter("talk.x"))),
-        ("before_death", Vec::new()),
+        ("original_subject", Vec::new()),
         ("notification", text(subjects::notification("typing", Some(room), user))),
         ("notifications_of", text(subjects::notifications_of(user))),
         ("match_made", text(subjects::match_made(room))),
