@@ -3,7 +3,7 @@
 use crate::{
     commands::{Queue, RoomView},
     ids::{MessageId, RoomId, UserId},
-    presence::ConnectionStamp,
+    presence::Register,
 };
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
@@ -42,13 +42,15 @@ impl std::fmt::Debug for Message {
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Notification {
-    /// Waits in a queue from now on. A gateway with a connection of this user that the matcher does not know claims it
-    /// again.
+    /// Waits in a queue from now on.
     Queued {
         /// Which queue.
         queue: Queue,
         /// Since when, in milliseconds since 1970.
         since_ms: i64,
+        /// The matcher knows an open connection. If not, the gateway that has one claims it again: nobody without one is
+        /// matched.
+        connected: bool,
     },
     /// A partner was found.
     Matched(RoomView),
@@ -97,11 +99,11 @@ pub enum Notification {
         /// Which of both.
         typing: bool,
     },
-    /// A newer connection speaks for this user; older ones are closed.
+    /// The register has moved past a connection that was open: see [`crate::presence::Claim`].
     Superseded {
         /// The newer connection.
         #[serde(flatten)]
-        stamp: ConnectionStamp,
+        register: Register,
     },
 }
 

@@ -1,34 +1,36 @@
-//! Who is matched with whom: pure, so that every promise about it is a property that can be
-//! tested. `matching` reads who waits and claims what this plans.
+//! Who is matched with whom: pure, so that every promise about it is a property that can be tested. `jobs::match_round`
+//! reads the candidates and claims what this plans.
 
-use crate::config::ms;
-use proto::{Queue, UserId};
+use crate::domain::{ms, user::Revision};
+use proto::{Queue, Register, UserId};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Somebody who waits and can be matched now.
+/// A waiting user, as they were read.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Waiting {
+pub(crate) struct Candidate {
     #[serde(rename = "_id")]
     pub(crate) user: UserId,
     pub(crate) queue: Queue,
     /// When they queued, in milliseconds since 1970.
     pub(crate) queued_at: i64,
-    /// Not to be told of a match before, in milliseconds since 1970.
+    /// Not to be matched before, in milliseconds since 1970.
     pub(crate) ready_at: i64,
     /// The queue command's sequence in the stream: decides between two of one millisecond.
-    pub(crate) acted: u64,
-    /// What the document was when it was read.
-    pub(crate) revision: i64,
-    /// The queue until now, when this plan moves them.
+    pub(crate) last_queue_seq: u64,
+    /// The version of the document.
+    pub(crate) revision: Revision,
+    /// The newest connection.
+    pub(crate) connection: Register,
+    /// The queue until now, when this plan moves them to talk.
     #[serde(default)]
     pub(crate) moved_from: Option<Queue>,
 }
 
-impl Waiting {
+impl Candidate {
     /// Longest wait first; the id only makes the order total.
-    fn place(&self) -> (i64, u64, UserId) {
-        (self.queued_at, self.acted, self.user)
+    fn order(&self) -> (i64, u64, UserId) {
+        (self.queued_at, self.last_queue_seq, self.user)
     }
 
     /// How long they have waited, in milliseconds.
@@ -42,30 +44,30 @@ impl Waiting {
 }
 
 /// Two who fit; the one who waited longer first.
-pub(crate) type Pair = [Waiting; 2];
+pub(crate) type Pair = [Candidate; 2];
 
-/// What a tick is going to do.
+/// What a round of matching is going to do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// Longest wait first.
     pub(crate) pairs: Vec<Pair>,
-    /// Who found nobody; with `moved_from` if they are moved to talk.
-    pub(crate) left: Vec<Waiting>,
+    /// Who found no partner; with `moved_from` if they are moved to talk.
+    pub(crate) left: Vec<Candidate>,
 }
 
-/// Pairs everybody who can be paired: vent with listen, then talk with talk, where whoever
-/// waited too long for the other two joins in. Longest wait first everywhere.
-pub(crate) fn plan(mut waiting: Vec<Waiting>, now: i64, fallback_after: Duration) -> Plan {
-    waiting.sort_unstable_by_key(Waiting::place);
+/// Pairs everybody who can be paired: vent with listen, then talk with talk, together with those who waited too long in
+/// the other two queues. Longest wait first everywhere.
+pub(crate) fn plan(mut waiting: Vec<Candidate>, now: i64, fallback_after: Duration) -> Plan {
+    waiting.sort_unstable_by_key(Candidate::order);
     let [mut vent, mut listen, mut talk] = Queue::ALL.map(|queue| of(&waiting, queue));
     let fitting = vent.len().min(listen.len());
     let mut pairs: Vec<Pair> = vent.drain(..fitting).zip(listen.drain(..fitting)).map(ordered).collect();
 
     // One of the two is empty now.
-    let too_long = |w: &Waiting| w.waited_ms(now) >= ms(fallback_after);
+    let too_long = |w: &Candidate| w.waited_ms(now) >= ms(fallback_after);
     let (late, mut left): (Vec<_>, Vec<_>) = vent.into_iter().chain(listen).partition(too_long);
-    talk.extend(late.into_iter().map(Waiting::moved_to_talk));
-    talk.sort_unstable_by_key(Waiting::place);
+    talk.extend(late.into_iter().map(Candidate::moved_to_talk));
+    talk.sort_unstable_by_key(Candidate::order);
 
     let mut talk = talk.into_iter();
     while let Some(first) = talk.next() {
@@ -74,25 +76,46 @@ pub(crate) fn plan(mut waiting: Vec<Waiting>, now: i64, fallback_after: Duration
             None => left.push(first),
         }
     }
-    pairs.sort_unstable_by_key(|[first, _]| first.place());
+    pairs.sort_unstable_by_key(|[first, _]| first.order());
     Plan { pairs, left }
 }
 
 impl Plan {
-    /// Lets pairs wait in which somebody is not settled yet. They are not paired with others
-    /// instead: whoever waited longest would otherwise lose the place to whoever came by socket.
-    pub(crate) fn hold_back_unsettled(&mut self, now: i64) {
-        let unsettled = |pair: &mut Pair| pair.iter().any(|waiting| waiting.ready_at > now);
-        self.left.extend(self.pairs.extract_if(.., unsettled).flatten());
+    /// Keeps pairs waiting in which somebody is not ready yet, and returns when the first of them is. They are not paired
+    /// with others instead: the longest wait would otherwise lose its place to clients that came by socket.
+    pub(crate) fn hold_back_unready(&mut self, now: i64) -> Option<i64> {
+        let unready = |pair: &mut Pair| pair.iter().any(|candidate| candidate.ready_at > now);
+        let held_back: Vec<Pair> = self.pairs.extract_if(.., unready).collect();
+        let ready_at = held_back.iter().map(|pair| pair[0].ready_at.max(pair[1].ready_at)).min();
+        self.left.extend(held_back.into_iter().flatten());
+        ready_at
     }
 }
 
-fn of(waiting: &[Waiting], queue: Queue) -> Vec<Waiting> {
+fn of(waiting: &[Candidate], queue: Queue) -> Vec<Candidate> {
     waiting.iter().filter(|w| w.queue == queue).cloned().collect()
 }
 
-fn ordered((a, b): (Waiting, Waiting)) -> Pair {
-    if a.place() <= b.place() { [a, b] } else { [b, a] }
+fn ordered((a, b): (Candidate, Candidate)) -> Pair {
+    if a.order() <= b.order() { [a, b] } else { [b, a] }
+}
+
+#[cfg(test)]
+impl Candidate {
+    /// The `sequence`th to queue.
+    pub(crate) fn for_test(sequence: u64, queue: Queue, queued_at: i64) -> Self {
+        let stamp = crate::domain::tests::stamp(sequence);
+        Self {
+            user: format!("{sequence:032x}").parse().expect("a uuid"),
+            queue,
+            queued_at,
+            ready_at: 0,
+            last_queue_seq: sequence,
+            revision: Revision::new(),
+            connection: Register::open(stamp),
+            moved_from: None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -106,18 +129,16 @@ mod tests {
     const FALLBACK: Duration = Duration::from_secs(10);
 
     /// The `n`th to queue, who has waited for so many milliseconds.
-    fn person(n: usize, (queue, waited): (Queue, i64)) -> Waiting {
-        let user = format!("{n:032x}").parse().expect("a uuid");
-        let (queued_at, acted) = (NOW - waited, n as u64 + 1);
-        Waiting { user, queue, queued_at, ready_at: 0, acted, revision: 1, moved_from: None }
+    fn person(n: usize, (queue, waited): (Queue, i64)) -> Candidate {
+        Candidate::for_test(n as u64 + 1, queue, NOW - waited)
     }
 
-    fn people(list: &[(Queue, i64)]) -> Vec<Waiting> {
+    fn people(list: &[(Queue, i64)]) -> Vec<Candidate> {
         list.iter().enumerate().map(|(n, entry)| person(n, *entry)).collect()
     }
 
-    fn number(waiting: &Waiting) -> usize {
-        usize::try_from(waiting.acted).expect("small") - 1
+    fn number(waiting: &Candidate) -> usize {
+        usize::try_from(waiting.last_queue_seq).expect("small") - 1
     }
 
     #[test]
@@ -157,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_moved_is_marked_with_the_queue_they_came_from() {
+    fn a_candidate_who_is_moved_is_marked_with_the_queue_they_came_from() {
         let plan = plan(people(&[(Listen, 10_000), (Vent, 1)]), NOW, Duration::from_secs(60));
         assert!(plan.pairs[0].iter().all(|w| w.moved_from.is_none()));
         let plan = super::plan(people(&[(Listen, 10_000)]), NOW, FALLBACK);
@@ -168,23 +189,23 @@ mod tests {
         (prop::sample::select(Queue::ALL.to_vec()), 0_i64..20_000)
     }
 
-    fn crowd() -> impl Strategy<Value = Vec<Waiting>> {
+    fn crowd() -> impl Strategy<Value = Vec<Candidate>> {
         prop::collection::vec(anybody(), 0..60).prop_map(|list| people(&list))
     }
 
     #[test]
-    fn whoever_came_first_is_not_passed_over_while_they_settle() {
+    fn the_longest_wait_is_not_passed_over_while_it_is_not_ready() {
         let mut early = person(0, (Vent, 120));
         early.ready_at = NOW + 30;
         let people = vec![early, person(1, (Vent, 100)), person(2, (Listen, 50))];
         let mut plan = plan(people.clone(), NOW, FALLBACK);
-        plan.hold_back_unsettled(NOW);
+        assert_eq!(plan.hold_back_unready(NOW), Some(NOW + 30));
         assert!(plan.pairs.is_empty());
         assert_eq!(plan.left.len(), 3);
         let mut later = super::plan(people, NOW + 30, FALLBACK);
-        later.hold_back_unsettled(NOW + 30);
+        assert_eq!(later.hold_back_unready(NOW + 30), None);
         let pair = later.pairs.first().expect("a pair");
-        assert_eq!([pair[0].acted, pair[1].acted], [1, 3]);
+        assert_eq!([pair[0].last_queue_seq, pair[1].last_queue_seq], [1, 3]);
     }
 
     proptest! {
@@ -217,11 +238,11 @@ mod tests {
             let plan = plan(crowd, NOW, FALLBACK);
             for left in &plan.left {
                 for paired in plan.pairs.iter().flatten().filter(|w| w.queue == left.queue) {
-                    prop_assert!(paired.place() < left.place());
+                    prop_assert!(paired.order() < left.order());
                 }
             }
-            prop_assert!(plan.pairs.is_sorted_by_key(|[first, _]| first.place()));
-            prop_assert!(plan.pairs.iter().all(|[first, second]| first.place() < second.place()));
+            prop_assert!(plan.pairs.is_sorted_by_key(|[first, _]| first.order()));
+            prop_assert!(plan.pairs.iter().all(|[first, second]| first.order() < second.order()));
         }
 
         #[test]
@@ -239,7 +260,7 @@ mod tests {
         #[test]
         fn the_order_of_reading_does_not_matter(crowd in crowd().prop_shuffle()) {
             let mut sorted = crowd.clone();
-            sorted.sort_by_key(Waiting::place);
+            sorted.sort_by_key(Candidate::order);
             prop_assert_eq!(plan(crowd, NOW, FALLBACK), plan(sorted, NOW, FALLBACK));
         }
     }
