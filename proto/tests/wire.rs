@@ -108,7 +108,10 @@ fn message() -> Message {
 
 #[test]
 fn notifications_are_as_committed() {
-    same("notification_queued", &Notification::Queued { queue: Queue::Vent, since_ms: 1_700_000_000_000 });
+    same(
+        "notification_queued",
+        &Notification::Queued { queue: Queue::Vent, since_ms: 1_700_000_000_000, connected: false },
+    );
     same("notification_matched", &Notification::Matched(room_view()));
     same("notification_requeued", &Notification::Requeued { queue: Queue::Vent, since_ms: 1_700_000_000_000 });
     same("notification_moved", &Notification::Moved { from: Queue::Vent, to: Queue::Talk });
@@ -118,7 +121,10 @@ fn notifications_are_as_committed() {
     same("notification_message", &Notification::Message(message()));
     same("notification_liked", &Notification::Liked { message_id: id(MESSAGE), user_id: id(PARTNER) });
     same("notification_typing", &Notification::Typing { typing: true });
-    same("notification_superseded", &Notification::Superseded { stamp: stamp() });
+    same(
+        "notification_superseded",
+        &Notification::Superseded { register: Register { stamp: stamp(), state: ConnectionState::Lost } },
+    );
 }
 
 fn members() -> [MatchedMember; 2] {
