@@ -14,7 +14,7 @@ use wire::Wire;
 const USERS: [&str; 5] = ["gateway", "matcher", "chat-store", "operator", "dead-letters"];
 
 /// Subjects, and the users who may publish there.
-const PUBLISHERS: [(&str, &[&str]); 37] = [
+const PUBLISHERS: [(&str, &[&str]); 38] = [
     ("talk.queue.requested.u", &["gateway", "dead-letters"]),
     ("talk.user.left.u", &["gateway", "dead-letters"]),
     ("talk.user.connected.u", &["gateway", "dead-letters"]),
@@ -50,6 +50,7 @@ const PUBLISHERS: [(&str, &[&str]); 37] = [
     ("$JS.API.CONSUMER.CREATE.TALK_USERS.matcher", &["matcher"]),
     ("$JS.API.CONSUMER.CREATE.TALK_MESSAGES.chat-store-0", &["chat-store"]),
     ("$JS.API.CONSUMER.MSG.NEXT.TALK_MESSAGES.chat-store-0", &["chat-store"]),
+    ("$JS.API.CONSUMER.RESET.TALK_MESSAGES.chat-store-0", &["chat-store"]),
     ("$JS.API.CONSUMER.DELETE.TALK_USERS.matcher", &[]),
     ("$SRV.PING", &["operator"]),
 ];

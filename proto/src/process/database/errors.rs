@@ -7,12 +7,17 @@ pub const DUPLICATE_KEY: i32 = 11000;
 /// The server steps down, stops, starts or lost its connection: the driver's codes for reads that it retries.
 const STATE_CHANGES: [i32; 13] = [6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436];
 
-/// Whether MongoDB is unavailable, elects a primary, or the majority is too slow: the same operation will work later.
+/// Credentials or rights are missing: a fault of the configuration, and no command is dead-lettered because of it.
+const UNAUTHORIZED: [i32; 2] = [13, 18];
+
+/// Whether MongoDB is unavailable, elects a primary, or refuses this service, or the majority is too slow: the same
+/// operation will work later.
 #[must_use]
 pub fn is_transient(error: &Error) -> bool {
     let unreachable = match error.kind.as_ref() {
         ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => true,
-        ErrorKind::Command(command) => is_state_change(command.code),
+        ErrorKind::Authentication { .. } => true,
+        ErrorKind::Command(command) => is_state_change(command.code) || UNAUTHORIZED.contains(&command.code),
         ErrorKind::Write(WriteFailure::WriteError(write)) => is_state_change(write.code),
         ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
         ErrorKind::InsertMany(many) => {
@@ -47,7 +52,8 @@ mod tests {
 
     #[test]
     fn a_change_of_the_servers_state_is_transient_and_a_refusal_is_not() {
-        for (code, transient) in [(10107, true), (11600, true), (134, true), (121, false), (11000, false), (48, false)]
+        for (code, transient) in
+            [(10107, true), (11600, true), (134, true), (13, true), (121, false), (11000, false), (48, false)]
         {
             assert_eq!(is_transient(&refused(code)), transient, "{code}");
         }
