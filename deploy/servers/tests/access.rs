@@ -86,11 +86,11 @@ async fn each_user_of_the_bus_is_allowed_its_own_subjects_and_no_others() -> any
     for user in USERS {
         let mut wire = Wire::connect(&nats.url(), Some((user, &access.password(user)))).await?;
         for (subject, users) in PUBLISHERS {
-            let allowed = wire.does(&format!("PUB {subject} 0\r\n")).await?;
+            let allowed = wire.allows(&format!("PUB {subject} 0\r\n")).await?;
             assert_eq!(allowed, users.contains(&user), "{user} publishes {subject}");
         }
         for (subject, users) in SUBSCRIBERS {
-            let allowed = wire.does(&format!("SUB {subject} 1")).await?;
+            let allowed = wire.allows(&format!("SUB {subject} 1")).await?;
             assert_eq!(allowed, users.contains(&user), "{user} subscribes to {subject}");
         }
     }
@@ -102,10 +102,10 @@ async fn without_users_every_subject_is_allowed() -> anyhow::Result<()> {
     let nats = Nats::start(NatsOptions::default()).await?;
     let mut wire = Wire::connect(&nats.url(), None).await?;
     for (subject, _) in PUBLISHERS {
-        assert!(wire.does(&format!("PUB {subject} 0\r\n")).await?, "{subject}");
+        assert!(wire.allows(&format!("PUB {subject} 0\r\n")).await?, "{subject}");
     }
     for (subject, _) in SUBSCRIBERS {
-        assert!(wire.does(&format!("SUB {subject} 1")).await?, "{subject}");
+        assert!(wire.allows(&format!("SUB {subject} 1")).await?, "{subject}");
     }
     Ok(())
 }
