@@ -134,7 +134,7 @@ async fn an_old_client_that_says_goodbye_before_it_is_answered_has_left_and_is_g
     let unanswered = matcher.next().await;
     assert!(matches!(unanswered.command, UserCommand::Connected { .. }), "{:?}", unanswered.command);
 
-    socket.say_goodbye().await.expect("said");
+    socket.send_disconnect().await.expect("said");
     let told = matcher.next().await.command;
     assert!(matches!(told, UserCommand::Left { user: who } if who == user), "{told:?}");
     let told = matcher.next().await.command;

@@ -82,7 +82,7 @@ async fn an_old_client_that_says_goodbye_when_it_is_replaced_has_not_left() {
         RoomView { room: RoomId::new(), partner: UserId::new(), joined: false, begun: false, partner_connected: true };
     matcher.bus.tell(Some(room.room), user, &Live::Matched(room)).await.expect("told");
     socket.wait_for("queue_complete").await.expect("both are heard");
-    socket.say_goodbye().await.expect("said");
+    socket.send_disconnect().await.expect("said");
     let told = matcher.next().await.command;
     assert!(matches!(told, UserCommand::Disconnected { epoch: gone, .. } if gone == epoch), "{told:?}");
 }

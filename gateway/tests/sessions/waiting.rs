@@ -56,7 +56,7 @@ async fn so_it_is_for_the_front_ends_of_the_original() {
 async fn who_did_not_want_to_wait_any_more_is_not_queued_again() {
     let mut scene = Scene::open(&[]).await;
     let Guest { user, socket, epoch } = scene.guest(WAITING).await;
-    let left = socket.begin("leave_room", &json!({})).await.expect("asked");
+    let left = socket.start_request("leave_room", &json!({})).await.expect("asked");
     let asked = scene.matcher.next().await;
     assert!(matches!(asked.command, UserCommand::Left { .. }), "{:?}", asked.command);
     // It counts, but the answer is lost.

@@ -1,13 +1,13 @@
-//! MongoDB, as all services use it: where it is, its read and write concerns, waiting for it at the start, and what its
-//! errors mean. Only with the feature `mongodb`.
+//! Where MongoDB is, its read and write concerns, and waiting for it at the start.
 
+use super::errors::is_command_error;
 use crate::{bus::backoff, process::health::Dependency};
 use anyhow::Context as _;
 use clap::Args;
 use mongodb::{
     Client, Database,
     bson::doc,
-    error::{Error, ErrorKind, RETRYABLE_WRITE_ERROR, WriteFailure},
+    error::Error,
     options::{Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern},
 };
 use std::{future::Future, time::Duration};
@@ -17,21 +17,13 @@ const SELECTION_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the majority may take to have a write in its journals.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// MongoDB's code for a key that is there already.
-pub const DUPLICATE_KEY: i32 = 11000;
-/// MongoDB's code for a collection that is there already.
+/// MongoDB's code for a collection that exists already.
 const NAMESPACE_EXISTS: i32 = 48;
-/// The server steps down, stops, begins or lost its connection: of no document's making. The driver's codes for
-/// reads that are worth another try.
-const STATE_CHANGES: [i32; 13] = [6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436];
-
-/// Credentials or rights are missing: of the configuration's making. Nothing is dead-lettered while an operator mends it.
-const UNAUTHORIZED: [i32; 2] = [13, 18];
 
 /// Where MongoDB is.
 #[derive(Args, Clone, Debug)]
 pub struct MongoDb {
-    /// Where MongoDB is: a replica set, of one member or more, since what is answered has to be kept by a majority.
+    /// The address of MongoDB: a replica set of one member or more, since a majority must have what clients are told.
     #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
     pub mongodb_uri: String,
     /// The database, which matcher and chat-store share.
@@ -40,9 +32,9 @@ pub struct MongoDb {
 }
 
 impl MongoDb {
-    /// The database, over a client that connects when it is first used. Nothing is told that could be rolled back:
-    /// written to the journals of the majority and read from what the majority has, at the primary, whatever the
-    /// address says.
+    /// The database, over a client that connects when it is first used. Nothing is reported that could be rolled back:
+    /// writes wait for the journals of the majority, reads return what the majority has, at the primary, whatever the
+    /// options of the address are.
     ///
     /// # Errors
     /// When `MONGODB_URI` is not an address.
@@ -93,56 +85,12 @@ pub fn dependency(database: &Database) -> Dependency {
     })
 }
 
-/// Whether MongoDB is unavailable, or electing a primary, or refuses this service, or the majority is too slow: the same
-/// will work later.
-#[must_use]
-pub fn is_transient(error: &Error) -> bool {
-    let unreachable = match error.kind.as_ref() {
-        ErrorKind::Io(_) | ErrorKind::ServerSelection { .. } | ErrorKind::ConnectionPoolCleared { .. } => true,
-        ErrorKind::Authentication { .. } => true,
-        ErrorKind::Command(command) => is_state_change(command.code) || UNAUTHORIZED.contains(&command.code),
-        ErrorKind::Write(WriteFailure::WriteError(write)) => is_state_change(write.code),
-        ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
-        ErrorKind::InsertMany(many) => {
-            let mut writes = many.write_errors.iter().flatten();
-            many.write_concern_error.is_some() || writes.any(|write| is_state_change(write.code))
-        }
-        _ => false,
-    };
-    unreachable || error.contains_label(RETRYABLE_WRITE_ERROR)
-}
-
-/// Whether a server that steps down, stops or begins refuses with this code.
-#[must_use]
-pub fn is_state_change(code: i32) -> bool {
-    STATE_CHANGES.contains(&code)
-}
-
-fn is_command_error(error: &Error, code: i32) -> bool {
-    matches!(error.kind.as_ref(), ErrorKind::Command(failed) if failed.code == code)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn refused(code: i32) -> Error {
-        let refusal = doc! {"code": code, "codeName": "Name", "errmsg": "a sentence"};
-        ErrorKind::Command(mongodb::bson::deserialize_from_document(refusal).expect("a refusal")).into()
-    }
-
-    #[test]
-    fn a_change_of_the_servers_state_is_transient_and_a_refusal_is_not() {
-        for (code, transient) in
-            [(10107, true), (11600, true), (134, true), (13, true), (121, false), (11000, false), (48, false)]
-        {
-            assert_eq!(is_transient(&refused(code)), transient, "{code}");
-        }
-        assert!(is_transient(&std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()));
-    }
-
     #[tokio::test]
-    async fn what_is_written_is_kept_whatever_the_address_says() {
+    async fn options_of_the_address_do_not_weaken_the_concerns() {
         let mongodb_uri = "mongodb://127.0.0.1/?w=1&journal=false&readPreference=secondary&readConcernLevel=local";
         let config = MongoDb { mongodb_uri: mongodb_uri.to_owned(), mongodb_database: "talk".to_owned() };
         let database = config.database("test").await.expect("an address");
