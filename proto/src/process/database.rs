@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_change_of_the_servers_state_is_transient_and_a_refusal_is_not() {
-        for (code, transient) in [(10107, true), (11600, true), (134, true), (121, false), (11000, false), (48, false)] {
+        for (code, transient) in [(10107, true), (11600, true), (134, true), (121, false), (11000, false), (48, false)]
+        {
             assert_eq!(is_transient(&refused(code)), transient, "{code}");
         }
         assert!(is_transient(&std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()));

@@ -28,7 +28,9 @@ pub enum LogFormat {
 pub(super) fn start(filter: &str, format: LogFormat, name: Name, traces: Option<&Traces>) {
     // A second start in one process keeps the first one's log.
     let _already_started = match traces {
-        Some(traces) => tracing_subscriber::registry().with(traces.layer()).with(lines(filter, format, name)).try_init(),
+        Some(traces) => {
+            tracing_subscriber::registry().with(traces.layer()).with(lines(filter, format, name)).try_init()
+        }
         None => tracing_subscriber::registry().with(lines(filter, format, name)).try_init(),
     };
 }

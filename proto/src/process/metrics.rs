@@ -20,8 +20,7 @@ pub const NATS_DISCONNECTS: &str = "talk_nats_disconnects_total";
 
 /// Upper bounds for durations, in seconds: a write to the journal takes a millisecond, a client gives up after 5 s,
 /// somebody who waits is moved after 10 s.
-const SECONDS: [f64; 15] =
-    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const SECONDS: [f64; 15] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// Upper bounds for sizes.
 const SIZES: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 

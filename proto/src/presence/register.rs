@@ -1,4 +1,4 @@
-//! Presence: which connection speaks for a user, as a last-writer-wins register.
+//! The last-writer-wins register of a user's connections.
 //!
 //! A gateway names a connection before it publishes anything of it, and uses that name in every retry. The matcher
 //! merges what it receives into one register a user. The merge is a maximum, so that it is commutative, associative
