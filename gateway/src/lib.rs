@@ -36,7 +36,10 @@ use presence::{
 };
 use proto::{
     GatewayId,
-    bus::{Bus, connect::{Streams, connect}},
+    bus::{
+        Bus,
+        connect::{Streams, connect},
+    },
     health::Health,
     process::Supervisor,
     streams,
@@ -124,7 +127,8 @@ impl Gateway {
         let mut supervisor = Supervisor::new(&shutdown);
         supervisor.spawn_background("replies", replies.run());
         supervisor.spawn_background("queue status", queue_status.run());
-        supervisor.spawn_background("resync after reconnects", resync_after_reconnects(bus.clone(), app.served.clone()));
+        supervisor
+            .spawn_background("resync after reconnects", resync_after_reconnects(bus.clone(), app.served.clone()));
         supervisor.spawn_background("health", health.serve());
         supervisor.spawn("lease", lease.hold(app.served.clone(), drained.clone()));
         supervisor.spawn("service API", api.run(app.clone(), drained.clone()));

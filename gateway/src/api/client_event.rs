@@ -157,10 +157,8 @@ mod tests {
 
     #[test]
     fn neither_a_secret_nor_a_text_is_shown() {
-        let events = [
-            parse("hello", json!("hidden")),
-            parse("send_message", json!({"content": "hidden", "nonce": "n"})),
-        ];
+        let events =
+            [parse("hello", json!("hidden")), parse("send_message", json!({"content": "hidden", "nonce": "n"}))];
         assert!(!format!("{events:?}").contains("hidden"));
     }
 }

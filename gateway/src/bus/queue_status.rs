@@ -17,7 +17,8 @@ impl QueueStatusFeed {
     /// # Errors
     /// When NATS is unavailable.
     pub(crate) async fn start(bus: &Bus) -> anyhow::Result<(Self, watch::Receiver<QueueStatus>)> {
-        let published = bus.client.subscribe(subjects::QUEUE_STATUS).await.context("subscribing to the queue status")?;
+        let published =
+            bus.client.subscribe(subjects::QUEUE_STATUS).await.context("subscribing to the queue status")?;
         let (latest, receiver) = watch::channel(QueueStatus::default());
         Ok((Self { published, latest }, receiver))
     }

@@ -3,7 +3,10 @@
 //! an outage piles up is bounded by the users, not by what their clients repeat.
 
 use parking_lot::Mutex;
-use proto::{Command as _, CommandId, UserCommand, UserId, bus::{Bus, retry}};
+use proto::{
+    Command as _, CommandId, UserCommand, UserId,
+    bus::{Bus, retry},
+};
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
@@ -39,8 +42,9 @@ impl UntilStored {
         let user = command.user();
         let mut users = self.users.lock();
         let started = users.contains_key(&user);
-        let unstored =
-            users.entry(user).or_insert_with(|| Unstored { commands: VecDeque::new(), done: watch::Sender::new(false) });
+        let unstored = users
+            .entry(user)
+            .or_insert_with(|| Unstored { commands: VecDeque::new(), done: watch::Sender::new(false) });
         unstored.push(id, command);
         drop(users);
         if !started {
@@ -84,7 +88,8 @@ impl Unstored {
 async fn store_all(bus: Bus, users: Arc<Users>, user: UserId) {
     while let Some((id, command)) = next(&users, user) {
         let attempt = || publish(&bus, id, &command);
-        retry::until_ok(attempt, |error| tracing::debug!(%error, user.id = %user, "command not stored, retrying")).await;
+        retry::until_ok(attempt, |error| tracing::debug!(%error, user.id = %user, "command not stored, retrying"))
+            .await;
         if let Some(unstored) = users.lock().get_mut(&user) {
             unstored.stored(id);
         }

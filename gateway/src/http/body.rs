@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn only_an_object_is_a_body() {
-        for (text, good) in [("{}", true), (" {\"a\":1}", true), ("[]", false), ("7", false), ("{", false), ("", false)] {
+        for (text, good) in [("{}", true), (" {\"a\":1}", true), ("[]", false), ("7", false), ("{", false), ("", false)]
+        {
             assert_eq!(parse::<Value>(text.as_bytes()).is_ok(), good, "{text}");
         }
     }

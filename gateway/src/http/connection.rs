@@ -18,7 +18,6 @@ use tokio::{
     net::TcpStream,
 };
 
-
 /// The handle of a connection for those who are not its HTTP server.
 #[derive(Default)]
 pub(crate) struct Wire {

@@ -8,12 +8,7 @@
 //! [`crate::http::transports`]; `Wire::abort` would be left, for clients that do not read.
 
 use crate::http::transports::Transports;
-use axum::{
-    Router,
-    body::Body,
-    extract::Request,
-    http::header,
-};
+use axum::{Router, body::Body, extract::Request, http::header};
 use socketioxide::{ProtocolVersion, TransportType, extract::SocketRef, service::SocketIoService};
 use std::sync::{Arc, OnceLock};
 use tower::ServiceExt as _;

@@ -1,7 +1,10 @@
 //! The transports of sockets, by the engine's session id: which connection a WebSocket has that began as polling (the
 //! engine keeps only the first request, which came on another one), and how many bytes polls have taken.
 
-use crate::http::{connection::{Peer, Wire}, flow::Flow};
+use crate::http::{
+    connection::{Peer, Wire},
+    flow::Flow,
+};
 use axum::{
     body::HttpBody as _,
     extract::{ConnectInfo, Request, State},

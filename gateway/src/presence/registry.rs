@@ -59,12 +59,8 @@ impl ServedRegistry {
     pub(crate) fn list(&self) -> Vec<ServedConnection> {
         let users = self.0.users.read();
         let all = users.iter().flat_map(|(user, entries)| entries.iter().map(|entry| (*user, &entry.stamp)));
-        all.map(|(user, stamp)| ServedConnection {
-            user,
-            opened_at_ms: stamp.opened_at_ms,
-            counter: stamp.counter,
-        })
-        .collect()
+        all.map(|(user, stamp)| ServedConnection { user, opened_at_ms: stamp.opened_at_ms, counter: stamp.counter })
+            .collect()
     }
 
     /// Has the sessions of these users fetch their state; how many sessions there are.
@@ -114,7 +110,8 @@ impl ServedGuard {
 
     fn update(&self, change: impl FnOnce(&mut Entry)) {
         let mut users = self.registry.0.users.write();
-        if let Some(entry) = users.get_mut(&self.user).and_then(|all| all.iter_mut().find(|entry| entry.id == self.id)) {
+        if let Some(entry) = users.get_mut(&self.user).and_then(|all| all.iter_mut().find(|entry| entry.id == self.id))
+        {
             change(entry);
         }
     }

@@ -2,15 +2,15 @@
 //! retry has the same stamp, so that a reply that is late or lost costs nothing.
 
 use crate::{
-    app::Shared,
     api::server_event::ServerEvent,
+    app::Shared,
     bus::command_client::CommandError,
     presence::claim::Verdict,
     session::{entering, parts::client::ClientKind, state::Session},
 };
 use parking_lot::Mutex;
 use proto::{CommandId, UserId, UserView, bus::retry, timing::DUPLICATE_WINDOW};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// Claims the session's user until the claim is held; none when a newer connection has superseded it, or the socket is
@@ -55,12 +55,15 @@ pub(super) fn supersede(session: &mut Session) {
 /// Publishes the claim until there is a reply. A socket that is closed publishes nothing more.
 async fn publish_claim(session: &Session) -> Option<UserView> {
     let identity = &session.user.as_ref()?.identity;
-    let (user, stamp) = (identity.user(), identity.stamp());
-    let attempt = Mutex::new(Attempt::first());
-    let publish = async |app: Shared| {
-        let id = attempt.lock().id();
-        let reply = app.backend.connect(id, user, stamp.clone()).await;
-        reply.inspect_err(|error| attempt.lock().failed(*error, user)).ok()
+    let (user, stamp) = (identity.user(), identity.stamp().clone());
+    let attempt = Arc::new(Mutex::new(Attempt::first()));
+    let publish = move |app: Shared| {
+        let (attempt, stamp) = (attempt.clone(), stamp.clone());
+        async move {
+            let id = attempt.lock().id();
+            let reply = app.backend.connect(id, user, stamp).await;
+            reply.inspect_err(|error| attempt.lock().failed(*error, user)).ok()
+        }
     };
     session.persist(publish).await
 }

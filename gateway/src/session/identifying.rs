@@ -24,7 +24,7 @@ pub(super) async fn identify(session: &mut Session, user: UserId, last_seq: Opti
             abandon(session);
             // Subscribed before the claim is published: on one connection the order holds, so that no notification is
             // lost between the reply and the subscription.
-            let subscribe = async |app: Shared| app.backend.subscribe(user).await.ok();
+            let subscribe = move |app: Shared| async move { app.backend.subscribe(user).await.ok() };
             let Some(notifications) = session.persist(subscribe).await else { return };
             session.speak_for(user, notifications);
         }

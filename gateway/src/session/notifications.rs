@@ -9,9 +9,7 @@ use crate::{
         state::Session,
     },
 };
-use proto::{
-    ConnectionStamp, Message, Notification, Queue, RoomId, UserState, notification::QueueStatus, subjects,
-};
+use proto::{ConnectionStamp, Message, Notification, Queue, RoomId, UserState, notification::QueueStatus, subjects};
 
 /// A notification of the session's user.
 pub(super) async fn handle(session: &mut Session, message: &async_nats::Message) {

@@ -17,11 +17,13 @@ use proto::{Message, RoomId, UserId, notification::History};
 /// Sends a current client that comes back the first `resumed`: before anything else, so that the history is waited for.
 pub(super) async fn begin_resumed(session: &mut Session) {
     let Some((user, room, after)) = position(session) else { return };
-    let fetch = async |app: Shared| match app.backend.fetch_history(user, room, after).await {
-        Ok(history) => Some(history),
-        // The room ended just now; that is notified apart.
-        Err(ApiError::NotInRoom) => Some(History { messages: Vec::new(), more: false }),
-        Err(_unavailable) => None,
+    let fetch = move |app: Shared| async move {
+        match app.backend.fetch_history(user, room, after).await {
+            Ok(history) => Some(history),
+            // The room ended just now; that is notified apart.
+            Err(ApiError::NotInRoom) => Some(History { messages: Vec::new(), more: false }),
+            Err(_unavailable) => None,
+        }
     };
     let Some(history) = session.persist(fetch).await else { return };
     if let Some(user) = &mut session.user {

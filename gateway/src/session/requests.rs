@@ -183,7 +183,11 @@ async fn publish_message(
 }
 
 /// Likes a message. Not waited for here: a message that comes after it has its own deadline.
-async fn like_message(session: &mut Session, LikeMessage { message_id }: LikeMessage, acknowledgement: Acknowledgement) {
+async fn like_message(
+    session: &mut Session,
+    LikeMessage { message_id }: LikeMessage,
+    acknowledgement: Acknowledgement,
+) {
     let published = async {
         let (user, membership) = entered(session)?;
         session.app.backend.like_message(user, membership.room, &message_id).await

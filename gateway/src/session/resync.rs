@@ -17,18 +17,15 @@ const JITTER_MS: u128 = 500;
 pub(super) async fn resync(session: &mut Session) {
     let Some(user) = session.user_id() else { return };
     let jitter = Duration::from_millis(u64::try_from(user.as_u128() % JITTER_MS).unwrap_or(0));
-    let fetch = async |app: Shared| fetch(&app, user).await;
-    let Some(view) = session.persist(async |app: Shared| {
-        tokio::time::sleep(jitter).await;
-        fetch(app).await
-    }).await else { return };
-    let Some(view) = view else { return };
+    tokio::time::sleep(jitter).await;
+    let fetched = session.persist(move |app: Shared| fetch(app, user)).await;
+    let Some(Some(view)) = fetched else { return };
     tracing::debug!(user.id = %user, state = ?view.state, "session resynced");
     observe(session, view).await;
 }
 
 /// None while the matcher is unavailable: that there is no reply shows nothing of the user.
-async fn fetch(app: &Shared, user: UserId) -> Option<Option<UserView>> {
+async fn fetch(app: Shared, user: UserId) -> Option<Option<UserView>> {
     match app.backend.fetch_user(user).await {
         Err(ApiError::Unavailable) => None,
         fetched => Some(fetched.ok()),

@@ -89,13 +89,11 @@ impl Session {
         self.outbox.push(event);
     }
 
-    /// Whether the client is there, and this gateway serves it.
-    pub(super) fn is_served(&self) -> bool {
-        !self.closed.is_closed() && !self.leave.is_cancelled()
-    }
-
     /// Retries until it works; none when the socket is closed, or let go.
-    pub(super) async fn persist<T>(&self, attempt: impl AsyncFn(Shared) -> Option<T>) -> Option<T> {
+    pub(super) async fn persist<T, F>(&self, attempt: impl Fn(Shared) -> F + Send) -> Option<T>
+    where
+        F: Future<Output = Option<T>> + Send,
+    {
         let retrying = async {
             let mut delays = retry::delays();
             loop {

@@ -92,7 +92,7 @@ async fn run(session: &mut Session, mut inbound: InboundQueue, authenticated: Op
 }
 
 /// Closes the connection of a client that does not read; it learns the rest when it is back.
-async fn close_if_slow(session: &Session) -> bool {
+async fn close_if_slow(session: &mut Session) -> bool {
     let slow = session.outbox.has_overflowed();
     if slow {
         metrics::counter!(SLOW_SOCKETS_CLOSED).increment(1);

@@ -134,7 +134,9 @@ impl Location {
         match self.in_room_mut().filter(|room| room.membership.room == view.room) {
             // Announced by each round until entered; this client's command is on its way.
             Some(room) if room.entered && !view.entered => Outcome::nothing(),
-            Some(room) if room.entered => room.partner_is(view.started && view.partner_connected).then(FollowUp::CatchUp),
+            Some(room) if room.entered => {
+                room.partner_is(view.started && view.partner_connected).then(FollowUp::CatchUp)
+            }
             Some(_) => self.announce(view.room),
             None => {
                 self.place = Place::Room(Room { entered: false, ..Room::from(view) });

@@ -30,7 +30,9 @@ fn scene(client: ClientKind, from: From) -> Scene {
     match from {
         From::Idle => {}
         From::Waiting => location.assume(&UserState::Waiting { queue: QUEUE, since_ms: 1 }),
-        From::Announced => location.assume(&UserState::Room(RoomView { entered: false, started: false, ..view.clone() })),
+        From::Announced => {
+            location.assume(&UserState::Room(RoomView { entered: false, started: false, ..view.clone() }))
+        }
         From::Entered => location.assume(&UserState::Room(RoomView { started: false, ..view.clone() })),
         From::Met => location.assume(&UserState::Room(view.clone())),
     }
@@ -140,9 +142,13 @@ fn the_session_follows_up() {
 
 #[test]
 fn a_client_may_write_only_once_it_has_entered() {
-    for (from, may) in
-        [(From::Idle, false), (From::Waiting, false), (From::Announced, false), (From::Entered, true), (From::Met, true)]
-    {
+    for (from, may) in [
+        (From::Idle, false),
+        (From::Waiting, false),
+        (From::Announced, false),
+        (From::Entered, true),
+        (From::Met, true),
+    ] {
         assert_eq!(scene(ClientKind::Current, from).location.entered().is_some(), may, "{from:?}");
     }
     let mut left = scene(ClientKind::Current, From::Met);
@@ -151,8 +157,20 @@ fn a_client_may_write_only_once_it_has_entered() {
 }
 
 const CHANGES: [Change; 14] = [
-    IDLE, WAITING, IN_ROOM, NOT_ENTERED, OTHER_ROOM, PARTNER_LOST, PARTNER_BACK, PARTNER_ENTERED, OWN_ENTERED, REPLIED,
-    REPLIED_ALONE, ENDED, REQUEUED, MOVED,
+    IDLE,
+    WAITING,
+    IN_ROOM,
+    NOT_ENTERED,
+    OTHER_ROOM,
+    PARTNER_LOST,
+    PARTNER_BACK,
+    PARTNER_ENTERED,
+    OWN_ENTERED,
+    REPLIED,
+    REPLIED_ALONE,
+    ENDED,
+    REQUEUED,
+    MOVED,
 ];
 
 proptest! {

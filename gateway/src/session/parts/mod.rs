@@ -7,3 +7,4 @@ pub(crate) mod location;
 pub(crate) mod outbox;
 pub(crate) mod replay_plan;
 pub(crate) mod requeue;
+pub(crate) mod retry_timer;

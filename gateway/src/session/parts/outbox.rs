@@ -31,7 +31,14 @@ pub(crate) struct Outbox {
 impl Outbox {
     /// Empty. A socket that takes nothing for `patience` does not read.
     pub(crate) fn new(socket: SocketRef, flow: Arc<Flow>, patience: Duration) -> Self {
-        Self { socket, flow, backlog: Backlog::default(), in_flight: InFlight::default(), patience, blocked_since: None }
+        Self {
+            socket,
+            flow,
+            backlog: Backlog::default(),
+            in_flight: InFlight::default(),
+            patience,
+            blocked_since: None,
+        }
     }
 
     /// Sends an event, now or after those before it.

@@ -1,7 +1,7 @@
 //! What of a room's history a client is still to be sent, and in which form; and how a page of it is divided.
 
-use proto::{Message, bus::retry};
-use std::time::Duration;
+use crate::session::parts::retry_timer::RetryTimer;
+use proto::Message;
 use tokio::time::Instant;
 
 /// How much text one `resumed` carries, in bytes; an event is longer by what JSON adds. Small enough that a slow socket
@@ -26,26 +26,20 @@ pub(crate) struct ReplayPlan(Option<Pending>);
 
 struct Pending {
     form: ReplayForm,
-    at: Instant,
-    delays: Box<dyn Iterator<Item = Duration> + Send>,
+    timer: RetryTimer,
 }
 
 impl ReplayPlan {
     /// History is to be sent from the delivery position on; what is planned already goes on in its form.
     pub(crate) fn begin(&mut self, form: ReplayForm) {
         if self.0.is_none() {
-            self.0 = Some(Pending { form, at: Instant::now(), delays: Box::new(retry::delays()) });
+            self.0 = Some(Pending { form, timer: RetryTimer::due_now() });
         }
     }
 
     /// When the next part is due, given that there is room for it.
     pub(crate) fn due_at(&self) -> Option<Instant> {
-        self.0.as_ref().map(|pending| pending.at)
-    }
-
-    /// Whether something is planned.
-    pub(crate) fn is_pending(&self) -> bool {
-        self.0.is_some()
+        self.0.as_ref().map(|pending| pending.timer.due_at())
     }
 
     /// In which form.
@@ -56,7 +50,7 @@ impl ReplayPlan {
     /// The history was not available: again later.
     pub(crate) fn retry(&mut self) {
         if let Some(pending) = &mut self.0 {
-            pending.at = Instant::now() + pending.delays.next().unwrap_or(Duration::from_secs(1));
+            pending.timer.postpone();
         }
     }
 
@@ -124,6 +118,6 @@ mod tests {
         plan.retry();
         assert!(plan.due_at().is_some_and(|at| at > Instant::now()));
         plan.end();
-        assert!(!plan.is_pending());
+        assert_eq!((plan.form(), plan.due_at()), (None, None));
     }
 }

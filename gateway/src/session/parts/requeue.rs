@@ -1,8 +1,8 @@
 //! When a session requests the queue again for a client that waits and whose place was lost. Between two attempts the
 //! client is heard, who may want to leave.
 
-use proto::{Queue, bus::retry};
-use std::time::Duration;
+use crate::session::parts::retry_timer::RetryTimer;
+use proto::Queue;
 use tokio::time::Instant;
 
 /// The next attempt, if there is one.
@@ -11,27 +11,26 @@ pub(crate) struct Requeue(Option<Attempt>);
 
 struct Attempt {
     queue: Queue,
-    at: Instant,
-    delays: Box<dyn Iterator<Item = Duration> + Send>,
+    timer: RetryTimer,
 }
 
 impl Requeue {
     /// The first attempt is due now, unless there were others already.
     pub(crate) fn begin(&mut self, queue: Queue) {
         if self.0.as_ref().is_none_or(|attempt| attempt.queue != queue) {
-            self.0 = Some(Attempt { queue, at: Instant::now(), delays: Box::new(retry::delays()) });
+            self.0 = Some(Attempt { queue, timer: RetryTimer::due_now() });
         }
     }
 
     /// When the next attempt is due.
     pub(crate) fn due_at(&self) -> Option<Instant> {
-        self.0.as_ref().map(|attempt| attempt.at)
+        self.0.as_ref().map(|attempt| attempt.timer.due_at())
     }
 
     /// The queue to request now; the attempt after this one is due later.
     pub(crate) fn take_attempt(&mut self) -> Option<Queue> {
         let attempt = self.0.as_mut()?;
-        attempt.at = Instant::now() + attempt.delays.next().unwrap_or(Duration::from_secs(1));
+        attempt.timer.postpone();
         Some(attempt.queue)
     }
 
@@ -44,6 +43,7 @@ impl Requeue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[tokio::test(start_paused = true)]
     async fn attempts_go_on_at_growing_distances_until_they_are_ended() {
