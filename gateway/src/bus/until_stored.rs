@@ -72,6 +72,8 @@ impl UntilStored {
 impl Unstored {
     fn push(&mut self, id: CommandId, command: UserCommand) {
         match self.commands.iter_mut().find(|(_, queued)| queued.name() == command.name()) {
+            // The same again: whatever of it is stored, is stored once.
+            Some((_, queued)) if *queued == command => {}
             Some(queued) => *queued = (id, command),
             None => self.commands.push_back((id, command)),
         }
@@ -134,6 +136,16 @@ mod tests {
         }
         let commands: Vec<_> = unstored.commands.iter().map(|(_, command)| command.clone()).collect();
         assert_eq!(commands, [UserCommand::Left { user }, disconnected(user, 99)]);
+    }
+
+    #[test]
+    fn the_same_command_again_keeps_its_id_so_that_it_is_stored_once() {
+        let (user, first) = (UserId::new(), CommandId::new());
+        let mut unstored = Unstored { commands: VecDeque::new(), done: watch::Sender::new(false) };
+        unstored.push(first, UserCommand::Left { user });
+        unstored.push(CommandId::new(), UserCommand::Left { user });
+        unstored.stored(first);
+        assert!(unstored.commands.is_empty());
     }
 
     #[test]

@@ -139,7 +139,8 @@ impl Location {
             }
             Some(_) => self.announce(view.room),
             None => {
-                self.place = Place::Room(Room { entered: false, ..Room::from(view) });
+                // Its client knows nothing of it yet.
+                self.place = Place::Room(Room { entered: false, partner_connected: false, ..Room::from(view) });
                 self.announce(view.room)
             }
         }
@@ -160,13 +161,14 @@ impl Location {
             Place::Room(room) if room.membership.room == view.room => room,
             _ => Room { partner_connected: false, ..Room::from(view) },
         };
-        let connected = view.started && view.partner_connected;
-        let news = connected && !known.partner_connected;
-        (known.entered, known.partner_connected) = (true, connected);
+        known.entered = true;
+        let mut outcome = known.partner_is(view.started && view.partner_connected);
         self.place = Place::Room(known);
-        // Legacy clients wait for this answer to `join_room`, also when they are the first.
-        let answered = news || self.client == ClientKind::Legacy;
-        Outcome { events: answered.then_some(ServerEvent::UserConnected).into_iter().collect(), follow_up: None }
+        if self.client == ClientKind::Legacy {
+            // They wait for this answer to `join_room`, also when they are the first, or have it already.
+            outcome.events = vec![ServerEvent::UserConnected];
+        }
+        outcome
     }
 
     /// Notified: waits in a queue.
