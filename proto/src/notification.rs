@@ -99,7 +99,7 @@ pub enum Notification {
         /// Which of both.
         typing: bool,
     },
-    /// The register has moved past a connection that was open: see [`crate::presence::Claim`].
+    /// The register has moved past a connection that was open: see [`crate::presence::Verdict`].
     Superseded {
         /// The newer connection.
         #[serde(flatten)]
