@@ -69,8 +69,6 @@ struct World {
     now: i64,
     user: User,
     served: Vec<Served>,
-    /// The newest time that each gateway has put on a stamp.
-    clocks: [i64; 3],
     /// The connection that the client opened last, while it is there.
     newest: Option<u64>,
     counter: u64,
@@ -95,7 +93,6 @@ impl World {
             now: NOW,
             user: User::absent(UserId::new()),
             served: Vec::new(),
-            clocks: [0; 3],
             newest: None,
             counter: 0,
             sequence: 0,
@@ -176,11 +173,7 @@ impl World {
         self.counter += 1;
         let late = self.in_flight.iter().any(|command| matches!(command, Command::Connected(_)));
         self.any_may_win |= self.skewed && late;
-        // A gateway serves one connection of a user: the newer one supersedes the older at once.
-        let older: Vec<Served> = self.served.extract_if(.., |served| served.stamp.gateway == gateway(n)).collect();
-        older.into_iter().for_each(|older| self.publish(Command::Disconnected(older.stamp, ConnectionState::Lost)));
-        let opened_at_ms = self.clocks[n].max(self.now + if self.skewed { SKEWS_MS[n] } else { 0 });
-        self.clocks[n] = opened_at_ms;
+        let opened_at_ms = self.now + if self.skewed { SKEWS_MS[n] } else { 0 };
         let stamp = ConnectionStamp { opened_at_ms, gateway: gateway(n), counter: self.counter };
         self.newest = Some(self.counter);
         self.served.push(Served { stamp: stamp.clone(), opened_at: self.now, claimed: false });
@@ -250,8 +243,6 @@ impl World {
             Claim::Repeated => self.publish(Command::Connected(stamp.clone())),
             Claim::Renewed { opened_at_ms } => {
                 served.stamp.opened_at_ms = opened_at_ms;
-                let n = (0..3).find(|n| gateway(*n) == served.stamp.gateway).expect("one of three");
-                self.clocks[n] = self.clocks[n].max(opened_at_ms);
                 let again = Command::Connected(served.stamp.clone());
                 self.publish(again);
             }

@@ -30,11 +30,15 @@ impl Claim {
             true if register.is_open() => Self::Held,
             // A live connection is not closed by a dead one, whatever closed its stamp.
             _ if !register.is_open() => renewed,
-            // One process has one clock, and knows which of its connections is newer.
-            _ if fresh && register.stamp.gateway != own.gateway => renewed,
+            _ if fresh && !is_newer_on_the_same_gateway(&register.stamp, own) => renewed,
             _ => Self::Superseded,
         }
     }
+}
+
+/// A process knows which of its connections is newer, whatever became of their stamps.
+fn is_newer_on_the_same_gateway(winner: &ConnectionStamp, own: &ConnectionStamp) -> bool {
+    winner.gateway == own.gateway && winner.counter > own.counter
 }
 
 #[cfg(test)]
@@ -43,7 +47,15 @@ mod tests {
     use crate::presence::ConnectionState;
 
     fn stamp(opened_at_ms: i64, gateway: &str) -> ConnectionStamp {
-        ConnectionStamp { opened_at_ms, gateway: gateway.parse().expect("an id"), counter: 1 }
+        ConnectionStamp { opened_at_ms, gateway: gateway.parse().expect("an id"), counter: 7 }
+    }
+
+    fn older(opened_at_ms: i64, gateway: &str) -> ConnectionStamp {
+        ConnectionStamp { counter: 6, ..stamp(opened_at_ms, gateway) }
+    }
+
+    fn newer(opened_at_ms: i64, gateway: &str) -> ConnectionStamp {
+        ConnectionStamp { counter: 8, ..stamp(opened_at_ms, gateway) }
     }
 
     #[test]
@@ -58,7 +70,8 @@ mod tests {
             ("it is known", false, Some((own.clone(), open)), Claim::Held),
             ("it was closed by mistake", false, Some((own.clone(), lost)), renewed(101)),
             ("a newer one is open", false, Some((stamp(105, "b"), open)), Claim::Superseded),
-            ("a newer one of the same gateway is open", true, Some((stamp(105, "a"), open)), Claim::Superseded),
+            ("a newer one of the same gateway is open", true, Some((newer(105, "a"), open)), Claim::Superseded),
+            ("an older one of the same gateway was renewed", true, Some((older(105, "a"), open)), renewed(106)),
             ("another gateway's clock is ahead", true, Some((stamp(105, "b"), open)), renewed(106)),
             ("a newer one is closed already", false, Some((stamp(105, "b"), lost)), renewed(106)),
         ] {

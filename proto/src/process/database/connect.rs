@@ -1,7 +1,7 @@
 //! Where MongoDB is, its read and write concerns, and waiting for it at the start.
 
 use super::errors::is_command_error;
-use crate::{bus::retry, process::health::Dependency};
+use crate::{bus::backoff, process::health::Dependency};
 use anyhow::Context as _;
 use clap::Args;
 use mongodb::{
@@ -59,7 +59,7 @@ pub async fn retry_until_ready<F: Future<Output = Result<(), Error>>>(
     timeout: Duration,
     prepare: impl Fn() -> F,
 ) -> anyhow::Result<()> {
-    let preparing = retry::until_ok(prepare, |error| tracing::warn!("MongoDB not ready: {error}"));
+    let preparing = backoff::until_ok(prepare, |error| tracing::warn!("MongoDB not ready: {error}"));
     let prepared = tokio::time::timeout(timeout, preparing).await;
     prepared.context("MongoDB was not ready within CONNECT_TIMEOUT; is MONGODB_URI right, and a replica set?")
 }
