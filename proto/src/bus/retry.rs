@@ -13,7 +13,7 @@ pub use crate::bus::backoff::{delays, until_ok};
 
 use crate::{bus::client::BusError, timing};
 use async_nats::jetstream::{self, AckKind, context::PublishError, stream::PurgeError};
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 /// After so many failures of its own a command is dead-lettered.
 pub const MAX_FAILURES: u32 = 5;
