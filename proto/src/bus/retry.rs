@@ -2,7 +2,7 @@
 //!
 //! | failure | what follows |
 //! |---|---|
-//! | a server is unavailable, or was too slow ([`is_transient`]) | retried in place until it works; NATS is told that the command is in progress |
+//! | a server is unavailable, or was too slow ([`is_transient`]) | retried in place until it works, with progress signals to NATS |
 //! | the command's own, fewer than [`MAX_FAILURES`] times | retried in place |
 //! | the command's own, [`MAX_FAILURES`] times | dead-lettered, replied to with `failed` |
 //! | the process stops | handed back, so that another consumer gets it at once |
