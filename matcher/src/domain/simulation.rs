@@ -216,7 +216,9 @@ impl World {
                     ready_at: self.now,
                     now: self.now,
                 };
-                if self.awaited == Some(*sequence) && self.user.request_queue(&request) == Ok(true) {
+                let awaited = self.awaited == Some(*sequence);
+                let queued = awaited && self.user.request_queue(&request) == Ok(true);
+                if queued && awaited {
                     self.last_wish = Some(command.clone());
                 }
                 self.awaited = self.awaited.filter(|awaited| awaited != sequence);
@@ -341,8 +343,11 @@ impl World {
     fn settle(&mut self) {
         self.lapsed.clear();
         for _ in 0..6 {
+            let mut applied = 0;
             while let Some(command) = self.in_flight.pop() {
                 self.apply(&command);
+                applied += 1;
+                assert!(applied < 1_000, "connections overtake each other for ever");
             }
             self.reconcile();
             self.wait(ms(timing::FRESH_CLAIM));
