@@ -3,7 +3,7 @@
 use crate::{
     commands::{Queue, RoomView},
     ids::{MessageId, RoomId, UserId},
-    presence::ConnectionStamp,
+    presence::Register,
 };
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
@@ -24,7 +24,7 @@ pub struct Message {
     pub nonce: String,
     /// The text.
     pub content: String,
-    /// Somebody liked it.
+    /// The partner liked it.
     pub liked: bool,
     /// Position in the room: 1, 2, 3, … without gaps.
     pub seq: u64,
@@ -42,13 +42,15 @@ impl std::fmt::Debug for Message {
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Notification {
-    /// Waits in a queue from now on. A gateway with a connection of this user that the matcher does not know claims it
-    /// again.
+    /// Waits in a queue from now on.
     Queued {
         /// Which queue.
         queue: Queue,
         /// Since when, in milliseconds since 1970.
         since_ms: i64,
+        /// The matcher knows an open connection. If not, the gateway that has one claims it again: only connected
+        /// users are matched.
+        connected: bool,
     },
     /// A partner was found.
     Matched(RoomView),
@@ -97,11 +99,11 @@ pub enum Notification {
         /// Which of both.
         typing: bool,
     },
-    /// A newer connection speaks for this user; older ones are closed.
+    /// The register has moved past a connection that was open: see [`crate::presence::Verdict`].
     Superseded {
         /// The newer connection.
         #[serde(flatten)]
-        stamp: ConnectionStamp,
+        register: Register,
     },
 }
 
@@ -158,7 +160,7 @@ pub struct QueueStatus {
 /// The request on `talk.read.history.<room>`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryRequest {
-    /// The member who asks.
+    /// The member who requests it.
     pub user: UserId,
     /// Only what came after this room sequence; 0 for all.
     pub after_seq: u64,

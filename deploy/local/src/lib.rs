@@ -43,6 +43,6 @@ mod watch;
 
 pub use as_service::run_as_service;
 pub use log::Sink;
-pub use options::{Database, StackOptions};
+pub use options::{Database, NatsVia, StackOptions};
 pub use service::{Kind, Service};
 pub use stack::Stack;

@@ -15,6 +15,9 @@ pub enum Database {
     At(String),
 }
 
+/// The address of NATS for a service, given its name and the address that it would have; none for that one.
+pub type NatsVia = Box<dyn Fn(&str, &str) -> anyhow::Result<Option<String>> + Send + Sync>;
+
 /// What a stack is made of. Start from [`StackOptions::new`].
 pub struct StackOptions {
     /// The runner's executable, which is run again for each service; in a test `env!("CARGO_BIN_EXE_local")`.
@@ -45,6 +48,8 @@ pub struct StackOptions {
     pub mongod: Option<PathBuf>,
     /// Whether NATS and MongoDB ask who comes, with the users and rights of production; no. Only with own ones.
     pub secured: bool,
+    /// Has services connect to NATS through something else, for instance a proxy; none.
+    pub nats_via: Option<NatsVia>,
     /// Further variables for all services; they win over the stack's own.
     pub env: Vec<(String, String)>,
     /// Whether to start again what died; no.
@@ -71,6 +76,7 @@ impl StackOptions {
             nats_server: None,
             mongod: None,
             secured: false,
+            nats_via: None,
             env: Vec::new(),
             restart: false,
             sink: None,

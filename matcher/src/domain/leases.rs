@@ -63,12 +63,7 @@ impl LeaseMonitor {
     }
 
     /// Takes in a poll: which of the gateways in use have a lease.
-    pub(crate) fn observe(
-        &mut self,
-        now: Instant,
-        in_use: Vec<GatewayId>,
-        alive: &BTreeSet<GatewayId>,
-    ) -> Lapses {
+    pub(crate) fn observe(&mut self, now: Instant, in_use: Vec<GatewayId>, alive: &BTreeSet<GatewayId>) -> Lapses {
         let passed = self.last_poll.map_or(Duration::ZERO, |last| (now - last).min(LONGEST_STEP));
         self.last_poll = Some(now);
         let polling_since = *self.polling_since.get_or_insert(now);
@@ -76,7 +71,10 @@ impl LeaseMonitor {
         let missing = in_use.into_iter().filter(|gateway| !alive.contains(gateway));
         let missing_for = |gateway: &GatewayId| before.get(gateway).map_or(Duration::ZERO, |before| *before + passed);
         self.missing = missing.map(|gateway| (gateway.clone(), missing_for(&gateway))).collect();
-        let lapsed = self.missing.iter().filter_map(|(gateway, missing)| Some((gateway.clone(), missing.checked_sub(self.grace)?)));
+        let lapsed = self
+            .missing
+            .iter()
+            .filter_map(|(gateway, missing)| Some((gateway.clone(), missing.checked_sub(self.grace)?)));
         Lapses { lapsed: lapsed.collect(), settled: now - polling_since >= timing::OUTAGE_SETTLE }
     }
 }

@@ -6,9 +6,12 @@ pub(crate) mod pairing;
 pub(crate) mod placement;
 pub(crate) mod presence;
 pub(crate) mod room;
+pub(crate) mod user;
+
+#[cfg(test)]
+mod interleavings;
 #[cfg(test)]
 mod simulation;
-pub(crate) mod user;
 
 use std::time::Duration;
 

@@ -126,7 +126,8 @@ impl Placement {
 
     /// What is left of an erased user: the sequence by which late commands are recognised.
     pub(crate) fn erase(&mut self) {
-        *self = Self { state: State::Gone, last_queue_seq: self.last_queue_seq, leaving: self.leaving, ..Self::default() };
+        *self =
+            Self { state: State::Gone, last_queue_seq: self.last_queue_seq, leaving: self.leaving, ..Self::default() };
     }
 
     /// A connection speaks for an erased user again.

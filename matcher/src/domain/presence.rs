@@ -106,11 +106,10 @@ impl Presence {
         !self.partner_notified
     }
 
-    /// The stamp that made an older open connection obsolete, whose sessions must be closed.
-    pub(crate) fn superseded(before: &Self, after: &Self) -> Option<ConnectionStamp> {
+    /// The register, if it has moved past a connection that was open, whose session has to know.
+    pub(crate) fn superseding(before: &Self, after: &Self) -> Option<Register> {
         let older = before.connection.as_ref().filter(|older| older.is_open())?;
-        let newer = after.connection.as_ref()?;
-        (newer.stamp > older.stamp).then(|| newer.stamp.clone())
+        after.connection.clone().filter(|newer| newer.stamp > older.stamp)
     }
 
     /// Whether the user may be offered as a partner: the register is open, and the gateway's lease has not lapsed.
@@ -121,7 +120,9 @@ impl Presence {
     /// What the partner has to be notified of now: connected or not. None if the partner knows.
     pub(crate) fn partner_update(&self, lapses: &Lapses, now: i64, timeouts: Timeouts) -> Option<bool> {
         let connected = match &self.connection {
-            Some(register) if register.state == ConnectionState::Drained => !self.disconnected_for(now, timeouts.drain_grace),
+            Some(register) if register.state == ConnectionState::Drained => {
+                !self.disconnected_for(now, timeouts.drain_grace)
+            }
             _ => self.is_connected(lapses),
         };
         (connected != self.shown_connected()).then_some(connected)
@@ -182,15 +183,17 @@ mod tests {
     #[test]
     fn a_newer_connection_supersedes_an_older_open_one_also_when_only_its_close_arrives() {
         let before = open(5);
-        for newer in [|p: &mut Presence| p.open(&stamp(7)), |p: &mut Presence| p.close(&close(7, ConnectionState::Lost))] {
+        for newer in
+            [|p: &mut Presence| p.open(&stamp(7)), |p: &mut Presence| p.close(&close(7, ConnectionState::Lost))]
+        {
             let mut after = before.clone();
             assert!(newer(&mut after));
-            assert_eq!(Presence::superseded(&before, &after), Some(stamp(7)));
-            assert_eq!(Presence::superseded(&after, &after), None);
+            assert_eq!(Presence::superseding(&before, &after).map(|newer| newer.stamp), Some(stamp(7)));
+            assert_eq!(Presence::superseding(&after, &after), None);
         }
         let mut closed = open(5);
         closed.close(&close(5, ConnectionState::Lost));
-        assert_eq!(Presence::superseded(&closed, &open(7)), None, "nobody is left to be closed");
+        assert_eq!(Presence::superseding(&closed, &open(7)), None, "nobody is left to be closed");
     }
 
     #[test]

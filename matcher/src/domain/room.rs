@@ -74,8 +74,7 @@ pub(crate) struct Entered {
 impl Room {
     /// For a new pair.
     pub(crate) fn new(pair: &Pair, now: i64, ttl: Duration) -> Self {
-        let member =
-            |w: &Candidate| Member { user: w.user, queue: w.queue, queued_at: w.queued_at, entered: false };
+        let member = |w: &Candidate| Member { user: w.user, queue: w.queue, queued_at: w.queued_at, entered: false };
         Self {
             id: RoomId::new(),
             members: pair.each_ref().map(member),

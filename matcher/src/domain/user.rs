@@ -208,11 +208,24 @@ mod tests {
         assert_eq!(
             left,
             [
-                "_id", "connection", "delivered_seq", "erased_at", "expires_at", "last_queue_seq", "leaving",
-                "partner_notified", "queued_at", "ready_at", "revision", "state"
+                "_id",
+                "connection",
+                "delivered_seq",
+                "erased_at",
+                "expires_at",
+                "last_queue_seq",
+                "leaving",
+                "partner_notified",
+                "queued_at",
+                "ready_at",
+                "revision",
+                "state"
             ]
         );
-        assert_eq!((&stored["queued_at"], &stored["ready_at"], &stored["delivered_seq"]), (&0.into(), &0.into(), &0.into()));
+        assert_eq!(
+            (&stored["queued_at"], &stored["ready_at"], &stored["delivered_seq"]),
+            (&0.into(), &0.into(), &0.into())
+        );
         assert_eq!(user.request_queue(&request(4)), Err(Refusal::Outdated));
     }
 

@@ -13,7 +13,7 @@ use crate::{
         user::Revision,
     },
     metrics::MATCH_CONFLICTS,
-    store::{rooms::Rooms, users::Users},
+    store::collection::{ROOMS, USERS},
 };
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
@@ -51,14 +51,15 @@ pub(crate) struct Outcome {
 
 impl Matching {
     pub(crate) fn new(database: &Database, ttl: Duration) -> Self {
-        let (candidates, rooms) = (database.collection(Users::NAME), database.collection(Rooms::NAME));
+        let (candidates, rooms) = (database.collection(USERS), database.collection(ROOMS));
         Self { database: database.clone(), candidates, rooms, ttl }
     }
 
     /// Waiting users whose register is open, longest wait first.
     pub(crate) async fn candidates(&self) -> anyhow::Result<Vec<Candidate>> {
         let waiting = doc! { "state": "waiting", "connection.state": "open" };
-        let fields = doc! { "queue": 1, "queued_at": 1, "ready_at": 1, "last_queue_seq": 1, "revision": 1, "connection": 1 };
+        let fields =
+            doc! { "queue": 1, "queued_at": 1, "ready_at": 1, "last_queue_seq": 1, "revision": 1, "connection": 1 };
         let found = self
             .candidates
             .find(waiting)
@@ -115,7 +116,7 @@ impl Matching {
         let updates: Vec<Bson> = members.map(|(candidate, room)| binding(candidate, room).into()).collect();
         let wanted = i32::try_from(updates.len()).unwrap_or(i32::MAX);
         let command = doc! {
-            "update": Users::NAME,
+            "update": USERS,
             "updates": updates,
             "ordered": false,
             "writeConcern": { "w": "majority", "j": true },
@@ -135,8 +136,9 @@ impl Matching {
             user: UserId,
         }
         let rooms: Vec<Bson> = claims.iter().map(|claim| claim.room.id().to_string().into()).collect();
-        let found = self.candidates.clone_with_type::<Found>().find(doc! { "room": { "$in": rooms } });
-        found.projection(doc! { "_id": 1 }).await?.map_ok(|found| found.user).try_collect().await
+        let users = self.candidates.clone_with_type::<Found>();
+        let found = users.find(doc! { "room": { "$in": rooms } }).projection(doc! { "_id": 1 });
+        found.await?.map_ok(|found| found.user).try_collect().await
     }
 }
 

@@ -2,21 +2,22 @@
 //! `domain` decides what follows.
 
 pub(crate) mod clock;
+mod collection;
 pub(crate) mod matching;
 pub(crate) mod rooms;
 pub(crate) mod users;
 
+pub(crate) use collection::conflict_delays;
+
 use crate::config::Config;
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use clock::Clock;
 use matching::Matching;
-use mongodb::{Database, IndexModel, bson::Document, error::Error, options::IndexOptions};
+use mongodb::{Database, error::Error};
 use proto::{
     database::{create_collection, dependency, retry_until_ready},
     health::Dependency,
 };
 use rooms::Rooms;
-use std::time::Duration;
 use users::Users;
 
 /// Everything that is stored. Cheap to clone.
@@ -45,7 +46,7 @@ impl Store {
     }
 
     async fn prepare(&self) -> Result<(), Error> {
-        for name in [Users::NAME, Rooms::NAME] {
+        for name in [collection::USERS, collection::ROOMS] {
             create_collection(&self.database, name).await?;
         }
         self.users.create_indexes().await?;
@@ -57,26 +58,4 @@ impl Store {
     pub(crate) fn dependency(&self) -> Dependency {
         dependency(&self.database)
     }
-}
-
-/// Pauses after conflicts with other writers of the same document: 2 ms, 4 ms, … 100 ms, with jitter.
-pub(crate) struct ConflictDelays(ExponentialBackoff);
-
-pub(crate) fn conflict_delays() -> ConflictDelays {
-    let delays = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(2))
-        .with_max_delay(Duration::from_millis(100))
-        .with_jitter()
-        .without_max_times();
-    ConflictDelays(delays.build())
-}
-
-impl ConflictDelays {
-    pub(crate) async fn wait(&mut self) {
-        tokio::time::sleep(self.0.next().unwrap_or(Duration::from_millis(100))).await;
-    }
-}
-
-fn index(keys: Document, options: IndexOptions) -> IndexModel {
-    IndexModel::builder().keys(keys).options(options).build()
 }

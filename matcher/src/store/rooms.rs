@@ -2,7 +2,7 @@
 
 use crate::{
     domain::room::{Closing, Entered, Room},
-    store::index,
+    store::collection::{ROOMS, TTL_INDEX_DELAY, USERS, index},
 };
 use futures_util::TryStreamExt as _;
 use mongodb::{
@@ -12,10 +12,6 @@ use mongodb::{
     options::{IndexOptions, ReturnDocument},
 };
 use proto::{RoomId, UserId};
-use std::time::Duration;
-
-/// An hour after `expires_at`, so that the sweep comes first and closes the room in order.
-const TTL_INDEX_DELAY: Duration = Duration::from_secs(3600);
 
 /// The collection `rooms`.
 #[derive(Clone)]
@@ -24,10 +20,8 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    pub(crate) const NAME: &'static str = "rooms";
-
     pub(crate) fn new(database: &Database) -> Self {
-        Self { rooms: database.collection(Self::NAME) }
+        Self { rooms: database.collection(ROOMS) }
     }
 
     /// All indexes of the collection.
@@ -78,7 +72,8 @@ impl Rooms {
     /// Marks the room as closed if it is open and its members have entered or not as `room` has it; false if not.
     pub(crate) async fn mark_closed(&self, room: &Room, closing: &Closing) -> Result<bool> {
         let members = mongodb::bson::serialize_to_bson(room.members())?;
-        let as_read = doc! { "_id": room.id().to_string(), "open": true, "started": room.started(), "members": members };
+        let as_read =
+            doc! { "_id": room.id().to_string(), "open": true, "started": room.started(), "members": members };
         let closing = mongodb::bson::serialize_to_document(closing)?;
         let update = doc! { "$set": { "open": false, "closing": closing } };
         Ok(self.rooms.update_one(as_read, update).await?.matched_count == 1)
@@ -126,7 +121,7 @@ impl Rooms {
     /// Open rooms that are too old, and those created before then whose members are not both in them.
     pub(crate) async fn orphans(&self, created_before: i64) -> Result<Vec<Room>> {
         let mut found = self.all(doc! { "open": true, "expires_at": { "$lte": DateTime::now() } }).await?;
-        let lookup = doc! { "from": super::users::Users::NAME, "localField": "_id", "foreignField": "room", "as": "found" };
+        let lookup = doc! { "from": USERS, "localField": "_id", "foreignField": "room", "as": "found" };
         let pipeline = [
             doc! { "$match": { "open": true, "announced_at": { "$ne": null }, "created_at": { "$lte": created_before } } },
             doc! { "$lookup": lookup },

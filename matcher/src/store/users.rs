@@ -7,7 +7,7 @@ use crate::{
         presence::Changed,
         user::{Revision, User},
     },
-    store::{conflict_delays, index},
+    store::collection::{ROOMS, TTL_INDEX_DELAY, USERS, conflict_delays, index},
 };
 use futures_util::TryStreamExt as _;
 use mongodb::{
@@ -23,9 +23,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// An hour after `expires_at`, so that the sweep comes first and can count what it finds.
-const TTL_INDEX_DELAY: Duration = Duration::from_secs(3600);
-
 /// The collection `users`.
 #[derive(Clone)]
 pub(crate) struct Users {
@@ -40,7 +37,7 @@ pub(crate) struct Step {
 }
 
 /// An open register.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub(crate) struct OpenConnection {
     #[serde(rename = "_id")]
     pub(crate) user: UserId,
@@ -54,10 +51,8 @@ impl OpenConnection {
 }
 
 impl Users {
-    pub(crate) const NAME: &'static str = "users";
-
     pub(crate) fn new(database: &Database, ttl: Duration) -> Self {
-        Self { users: database.collection(Self::NAME), ttl }
+        Self { users: database.collection(USERS), ttl }
     }
 
     /// All indexes of the collection.
@@ -168,9 +163,11 @@ impl Users {
 
     /// The open registers of a gateway, ascending by user.
     pub(crate) async fn open_connections(&self, gateway: &GatewayId) -> Result<Vec<OpenConnection>> {
-        let open = doc! { "connection.gateway": gateway.to_string(), "connection.state": "open", "state": { "$ne": "gone" } };
-        let found = self.users.clone_with_type::<OpenConnection>().find(open).sort(doc! { "_id": 1 });
-        found.projection(doc! { "connection": 1 }).batch_size(10_000).await?.try_collect().await
+        let open =
+            doc! { "connection.gateway": gateway.to_string(), "connection.state": "open", "state": { "$ne": "gone" } };
+        let users = self.users.clone_with_type::<OpenConnection>();
+        let found = users.find(open).sort(doc! { "_id": 1 }).projection(doc! { "connection": 1 }).batch_size(10_000);
+        found.await?.try_collect().await
     }
 
     /// How many connected users wait in a queue, and since when the first of them, in milliseconds since 1970.
@@ -207,7 +204,7 @@ impl Users {
             user: UserId,
             room: Option<RoomId>,
         }
-        let lookup = doc! { "from": super::rooms::Rooms::NAME, "localField": "room", "foreignField": "_id", "as": "found" };
+        let lookup = doc! { "from": ROOMS, "localField": "room", "foreignField": "_id", "as": "found" };
         let without_room = [
             doc! { "$match": { "state": "paired" } },
             doc! { "$project": { "room": 1 } },
@@ -215,9 +212,15 @@ impl Users {
             doc! { "$match": { "found": [] } },
         ];
         let mut found: Vec<Found> = self.users.aggregate(without_room).with_type().await?.try_collect().await?;
-        let expired = self.users.clone_with_type::<Found>().find(doc! { "expires_at": { "$lte": DateTime::now() } });
-        found.extend(expired.projection(doc! { "room": 1 }).await?.try_collect::<Vec<_>>().await?);
+        let users = self.users.clone_with_type::<Found>();
+        let expired = users.find(doc! { "expires_at": { "$lte": DateTime::now() } }).projection(doc! { "room": 1 });
+        found.extend(expired.await?.try_collect::<Vec<_>>().await?);
         Ok(found.into_iter().map(|found| (found.user, found.room)).collect())
+    }
+
+    /// Deletes the document.
+    pub(crate) async fn delete(&self, id: UserId) -> Result<()> {
+        self.users.delete_one(doc! { "_id": id.to_string() }).await.map(drop)
     }
 
     async fn all(&self, filter: Document) -> Result<Vec<User>> {

@@ -3,6 +3,8 @@
 
 mod register;
 mod requests;
+mod verdict;
 
 pub use register::{ConnectionStamp, ConnectionState, Register};
 pub use requests::{CONNECTIONS_PAGE, ConnectionsReply, ConnectionsRequest, ResyncRequest, ServedConnection};
+pub use verdict::Verdict;
