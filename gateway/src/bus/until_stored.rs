@@ -65,7 +65,9 @@ impl UntilStored {
     /// Stops all attempts; true if there was nothing left.
     pub(crate) fn give_up(&self) -> bool {
         self.given_up.cancel();
-        self.users.lock().is_empty()
+        // Whoever waits for one of them waits no more.
+        let left = std::mem::take(&mut *self.users.lock());
+        left.is_empty()
     }
 }
 

@@ -73,7 +73,9 @@ pub(crate) async fn resync_after_reconnects(bus: Bus, served: ServedRegistry) ->
         let now = connects();
         if now != known && bus.is_connected() {
             known = now;
-            tracing::info!(sessions = served.resync_all(), "resync after NATS reconnect");
+            // Not among the fields: those are evaluated only where the line is logged.
+            let sessions = served.resync_all();
+            tracing::info!(sessions, "resync after NATS reconnect");
         }
     }
 }

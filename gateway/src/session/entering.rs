@@ -5,7 +5,8 @@ use crate::{
     api::error::ApiError,
     session::{
         parts::{
-            location::{FollowUp, Location, Outcome},
+            location::Location,
+            outcome::{FollowUp, Outcome},
             replay_plan::ReplayForm,
         },
         state::Session,
@@ -53,6 +54,10 @@ pub(super) async fn enter(session: &mut Session, room: RoomId) -> Result<(), Api
         Ok(view) => {
             if let UserState::Room(view) = view.state {
                 session.apply(|location| location.has_entered(&view));
+            }
+            // The partner wrote before this client was in the room.
+            if session.user.as_ref().is_some_and(|user| user.delivery.is_behind()) {
+                plan_catch_up(session);
             }
             Ok(())
         }

@@ -57,16 +57,20 @@ async fn dispatch(session: &mut Session, notification: Notification, room: Optio
 fn live_message(session: &mut Session, message: Message) {
     tracing::Span::current().record("message.id", tracing::field::display(message.id));
     let Some(user) = &mut session.user else { return };
+    if user.location.entered().is_none() {
+        // The history has it once this client is in the room.
+        return user.delivery.fall_behind();
+    }
     match user.delivery.next(message.seq) {
-        Next::Send if user.location.entered().is_some() => {
+        Next::Send => {
+            let user_id = user.identity.user();
             user.delivery.advance(message.seq);
-            if message.author != user.identity.user() {
-                let event = ServerEvent::SendMessageToClient(Sent::to(user.identity.user(), message));
-                session.outbox.push(&event);
+            if message.author != user_id {
+                session.emit(&ServerEvent::SendMessageToClient(Sent::to(user_id, message)));
             }
         }
         Next::Skip => {}
-        Next::Send | Next::Gap => entering::plan_catch_up(session),
+        Next::Gap => entering::plan_catch_up(session),
     }
 }
 

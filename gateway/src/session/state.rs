@@ -8,8 +8,9 @@ use crate::{
         client::{ClientKind, Closed},
         delivery::Delivery,
         identity::Identity,
-        location::{FollowUp, Location, Outcome},
+        location::Location,
         outbox::Outbox,
+        outcome::{FollowUp, Outcome},
         replay_plan::ReplayPlan,
         requeue::Requeue,
     },
@@ -116,7 +117,9 @@ impl SessionUser {
     /// What depends on the room: the delivery position, which begins after this sequence in a new one, and the
     /// membership by which REST requests find the room.
     pub(super) fn follow_location(&mut self, after_seq: u64) {
-        self.delivery.follow(self.location.room(), after_seq);
+        if self.delivery.follow(self.location.room(), after_seq) {
+            self.replay.end();
+        }
         self.identity.served().set_membership(self.location.membership());
         if self.location.waiting().is_none() {
             self.requeue.end();

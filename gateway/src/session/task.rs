@@ -2,6 +2,7 @@
 //! overtakes anything.
 
 use crate::{
+    api::client_event::ClientEventName,
     app::Shared,
     session::{
         identifying, notifications,
@@ -13,14 +14,16 @@ use crate::{
         replay, requests, resync,
         state::{Session, SessionUser},
     },
-    socket::inbound::{InboundQueue, at},
+    socket::inbound::{InboundEvent, InboundQueue, at},
     telemetry::{
         metrics::{REQUESTS, SLOW_SOCKETS_CLOSED},
         spans,
     },
 };
+use proto::notification::QueueStatus;
 use socketioxide::extract::SocketRef;
 use std::{future::pending, sync::Arc};
+use tokio::sync::watch;
 use tracing::Instrument as _;
 
 /// Starts the session of a socket.
@@ -43,51 +46,80 @@ pub(crate) fn start(
     });
 }
 
+/// What a session does next.
+enum Work {
+    ClientEvent(Box<InboundEvent>),
+    Notification(async_nats::Message),
+    Resync,
+    QueueStatus(QueueStatus),
+    HandOver,
+    GiveUp,
+    Replay,
+    Requeue,
+}
+
 /// Handles everything until the socket is closed, or let go.
 async fn run(session: &mut Session, mut inbound: InboundQueue, authenticated: Option<Authenticated>) {
     let mut status = session.app.queue_status.clone();
     if let Some(Authenticated { user, last_seq }) = authenticated {
         inbound.buffer_while(identifying::identify(session, user, last_seq)).await;
     }
-    let (leave, closed) = (session.leave.clone(), session.closed.clone());
-    loop {
-        if close_if_slow(session).await {
-            break;
+    while !close_if_slow(session).await {
+        let Some(work) = next_work(session, &mut inbound, &mut status).await else { return };
+        do_work(session, &mut inbound, work).await;
+    }
+}
+
+/// Waits for what comes first; none when the socket is closed, or let go.
+async fn next_work(
+    session: &mut Session,
+    inbound: &mut InboundQueue,
+    status: &mut watch::Receiver<QueueStatus>,
+) -> Option<Work> {
+    let Session { leave, closed, outbox, user, .. } = session;
+    let waiting = user.as_ref().is_some_and(|user| user.location.waiting().is_some());
+    if !waiting {
+        // A status of the time before they waited is none for them.
+        status.mark_unchanged();
+    }
+    let replay_at = user.as_ref().and_then(|user| user.replay.due_at()).filter(|_| !outbox.is_blocked());
+    let requeue_at = user.as_ref().and_then(|user| user.requeue.due_at());
+    tokio::select! {
+        biased;
+        () = leave.cancelled() => None,
+        // What the client sent before it closed comes before its close.
+        Some(event) = inbound.next() => Some(Work::ClientEvent(event)),
+        () = closed.closed() => None,
+        incoming = next_of(user) => Some(match incoming {
+            Incoming::Notification(message) => Work::Notification(message),
+            Incoming::Resync => Work::Resync,
+        }),
+        Ok(()) = status.changed(), if waiting => Some(Work::QueueStatus(*status.borrow_and_update())),
+        () = outbox.progress(), if outbox.is_blocked() => Some(Work::HandOver),
+        () = at(outbox.gives_up_at()) => Some(Work::GiveUp),
+        () = at(replay_at) => Some(Work::Replay),
+        () = at(requeue_at) => Some(Work::Requeue),
+    }
+}
+
+/// The table of what a session does; events of the client are buffered while it waits for the bus.
+async fn do_work(session: &mut Session, inbound: &mut InboundQueue, work: Work) {
+    match work {
+        Work::ClientEvent(event) => {
+            metrics::counter!(REQUESTS, "via" => "socket").increment(1);
+            let span = spans::client_event(event.name.map(ClientEventName::as_str), session.user_id());
+            inbound.buffer_while(requests::handle(session, *event).instrument(span)).await;
         }
-        let waiting = session.user.as_ref().is_some_and(|user| user.location.waiting().is_some());
-        if !waiting {
-            // A status of the time before they waited is none for them.
-            status.mark_unchanged();
+        Work::Notification(message) => {
+            let span = spans::notification(session.user_id(), &message);
+            inbound.buffer_while(notifications::handle(session, &message).instrument(span)).await;
         }
-        let (blocked, gives_up_at) = (session.outbox.is_blocked(), session.outbox.gives_up_at());
-        let replay_at = session.user.as_ref().and_then(|user| user.replay.due_at()).filter(|_| !blocked);
-        let requeue_at = session.user.as_ref().and_then(|user| user.requeue.due_at());
-        tokio::select! {
-            biased;
-            () = leave.cancelled() => break,
-            // What the client sent before it closed comes before its close.
-            Some(event) = inbound.next() => {
-                metrics::counter!(REQUESTS, "via" => "socket").increment(1);
-                let span = spans::client_event(event.name.map(|name| name.as_str()), session.user_id());
-                inbound.buffer_while(requests::handle(session, *event).instrument(span)).await;
-            }
-            () = closed.closed() => break,
-            incoming = next(&mut session.user) => match incoming {
-                Incoming::Notification(message) => {
-                    let span = spans::notification(session.user_id(), &message);
-                    inbound.buffer_while(notifications::handle(session, &message).instrument(span)).await;
-                }
-                Incoming::Resync => inbound.buffer_while(resync::resync(session)).await,
-            },
-            Ok(()) = status.changed(), if waiting => {
-                let waiting = *status.borrow_and_update();
-                notifications::queue_status(session, waiting);
-            }
-            () = session.outbox.progress(), if blocked => session.outbox.resume(),
-            () = at(gives_up_at) => session.outbox.give_up(),
-            () = at(replay_at) => inbound.buffer_while(replay::step(session)).await,
-            () = at(requeue_at) => inbound.buffer_while(resync::requeue(session)).await,
-        }
+        Work::Resync => inbound.buffer_while(resync::resync(session)).await,
+        Work::QueueStatus(waiting) => notifications::queue_status(session, waiting),
+        Work::HandOver => session.outbox.resume(),
+        Work::GiveUp => session.outbox.give_up(),
+        Work::Replay => inbound.buffer_while(replay::step(session)).await,
+        Work::Requeue => inbound.buffer_while(resync::requeue(session)).await,
     }
 }
 
@@ -98,12 +130,13 @@ async fn close_if_slow(session: &mut Session) -> bool {
         metrics::counter!(SLOW_SOCKETS_CLOSED).increment(1);
         tracing::info!(user.id = session.user_id().map(tracing::field::display), "slow socket closed");
         session.app.closer.abort(session.outbox.socket()).await;
-        session.closed.closed().await;
+        // Its disconnect is on the way.
+        session.leave.run_until_cancelled(session.closed.closed()).await;
     }
     slow
 }
 
-async fn next(user: &mut Option<SessionUser>) -> Incoming {
+async fn next_of(user: &mut Option<SessionUser>) -> Incoming {
     match user {
         Some(user) => user.identity.next().await,
         None => pending().await,

@@ -32,13 +32,14 @@ impl Delivery {
         Self { room: None, position: 0, behind: false, unconfirmed: UnconfirmedWindow::after(0, patience) }
     }
 
-    /// Begins in a room after a sequence, unless it is in that room already.
-    pub(crate) fn follow(&mut self, room: Option<RoomId>, after_seq: u64) {
-        if self.room != room {
-            let patience = self.unconfirmed.patience;
-            let unconfirmed = UnconfirmedWindow::after(after_seq, patience);
+    /// Begins in a room after a sequence, unless it is in that room already; whether it does.
+    pub(crate) fn follow(&mut self, room: Option<RoomId>, after_seq: u64) -> bool {
+        let changed = self.room != room;
+        if changed {
+            let unconfirmed = UnconfirmedWindow::after(after_seq, self.unconfirmed.patience);
             *self = Self { room, position: after_seq, behind: false, unconfirmed };
         }
+        changed
     }
 
     /// The last sequence that was sent.
@@ -69,6 +70,11 @@ impl Delivery {
     /// From now on the history brings all messages.
     pub(crate) fn fall_behind(&mut self) {
         self.behind = true;
+    }
+
+    /// Whether the history has messages that were not sent.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind
     }
 
     /// The history has brought all messages.
@@ -152,12 +158,13 @@ mod tests {
     #[test]
     fn a_new_room_begins_at_its_beginning_and_the_same_one_goes_on() {
         let (mut delivery, room) = (Delivery::new(PATIENCE), RoomId::new());
-        delivery.follow(Some(room), 7);
+        assert!(delivery.follow(Some(room), 7));
         delivery.advance(8);
-        delivery.follow(Some(room), 0);
+        assert!(!delivery.follow(Some(room), 0));
         assert_eq!(delivery.position(), 8);
-        delivery.follow(Some(RoomId::new()), 0);
-        assert_eq!(delivery.position(), 0);
+        delivery.fall_behind();
+        assert!(delivery.follow(Some(RoomId::new()), 0));
+        assert_eq!((delivery.position(), delivery.is_behind()), (0, false));
     }
 
     proptest! {

@@ -4,7 +4,10 @@
 use crate::{
     api::server_event::{ServerEvent, waited_ms},
     bus::backend::Membership,
-    session::parts::client::ClientKind,
+    session::parts::{
+        client::ClientKind,
+        outcome::{FollowUp, Outcome},
+    },
 };
 use proto::{Queue, RoomId, RoomView, UserId, UserState, notification::EndReason};
 
@@ -30,46 +33,6 @@ struct Room {
     entered: bool,
     /// The partner has entered, and the client knows them connected.
     partner_connected: bool,
-}
-
-/// What follows from a change.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Outcome {
-    /// For the client, in this order.
-    pub(crate) events: Vec<ServerEvent>,
-    /// For the session.
-    pub(crate) follow_up: Option<FollowUp>,
-}
-
-/// What the session does next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FollowUp {
-    /// Enter the room.
-    Enter(RoomId),
-    /// Messages may have been missed: fetch them.
-    CatchUp,
-    /// The client waits, and the matcher does not know: request the queue again.
-    Requeue(Queue),
-    /// The matcher has erased the user: a later queue request needs a new claim.
-    Released,
-}
-
-impl Outcome {
-    fn nothing() -> Self {
-        Self::default()
-    }
-
-    fn event(event: ServerEvent) -> Self {
-        Self { events: vec![event], follow_up: None }
-    }
-
-    fn then(self, follow_up: FollowUp) -> Self {
-        Self { follow_up: Some(follow_up), ..self }
-    }
-
-    fn for_current(client: ClientKind, event: ServerEvent) -> Self {
-        if client == ClientKind::Current { Self::event(event) } else { Self::nothing() }
-    }
 }
 
 impl Location {
