@@ -37,6 +37,7 @@ mod contract;
 mod cursor;
 mod emitting;
 mod error;
+mod hs256;
 mod identity;
 mod inbox;
 mod leaving;
