@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    proto::service::main(std::env::args_os(), chat_store::run)
+    proto::process::main(std::env::args_os(), chat_store::run)
 }

@@ -1,58 +1,62 @@
-//! What the matcher is told, by flags or by the environment. Nothing else reads either.
+//! The matcher's configuration, by flags or environment. Nothing else reads either.
 
 use clap::Parser;
 use proto::{
     ProcessId,
     database::MongoDb,
-    service::{Common, ServiceConfig},
+    process::{Common, ServiceConfig, positive, whole_seconds},
 };
 use std::time::Duration;
 
 /// Pairs people who wait, and owns users and rooms.
 ///
-/// Durations are written like `3s`, `500ms` or `24h`.
+/// Durations are written like `3s`, `500ms` or `24h`. Those that must be read against each other are explained in
+/// `matcher/README.md`.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
 pub struct Config {
-    /// What all services are told.
+    /// What all services have in common.
     #[command(flatten)]
     pub common: Common,
-    /// What operators know this matcher by, for instance the name of its pod: at most 55 letters,
-    /// digits, '-' or '_'. On the bus each process adds something of its own to it.
+    /// The name of this matcher for operators, for instance that of its pod: at most 55 letters, digits, '-' or '_'. On
+    /// the bus each process adds a part of its own.
     #[arg(long, env = "MATCHER_ID", default_value = "matcher")]
     pub matcher_id: ProcessId,
-    /// Copies of each stream in the NATS cluster: 1 on one machine, 3 in production. The matcher makes the streams.
+    /// Copies of each stream in the NATS cluster: 1 on one machine, 3 in production. The matcher creates the streams.
     #[arg(long, env = "NATS_REPLICAS", default_value_t = 1)]
     pub nats_replicas: usize,
     /// Where MongoDB is.
     #[command(flatten)]
     pub mongodb: MongoDb,
-    /// How often to look for people to pair when nothing wakes the matcher earlier.
+    /// How often people are matched when nothing wakes the leader earlier.
     #[arg(long, env = "MATCH_INTERVAL", default_value = "3s", value_parser = positive)]
     pub match_interval: Duration,
     /// How long somebody waits in vent or listen before they are moved to talk.
     #[arg(long, env = "FALLBACK_AFTER", default_value = "10s", value_parser = humantime::parse_duration)]
     pub fallback_after: Duration,
-    /// How long the two of a new room have to enter it; then it is dissolved.
-    #[arg(long, env = "JOIN_TIMEOUT", default_value = "15s", value_parser = positive)]
-    pub join_timeout: Duration,
-    /// How long somebody may be without a connection before they are removed.
+    /// How long the two of a new room have to enter it; then it is closed.
+    #[arg(long, env = "ENTER_TIMEOUT", default_value = "15s", value_parser = positive)]
+    pub enter_timeout: Duration,
+    /// How long a user may be without a connection before they are removed.
     #[arg(long, env = "RESUME_WINDOW", default_value = "30s", value_parser = positive)]
     pub resume_window: Duration,
-    /// How long a partner is not told that a draining gateway let a connection go.
+    /// How long the partner is not notified of a connection that a draining gateway closed.
     #[arg(long, env = "DRAIN_GRACE", default_value = "5s", value_parser = humantime::parse_duration)]
     pub drain_grace: Duration,
-    /// How long a gateway's lease may be missing before its connections count as lost. Comes
-    /// on top of the lease's own time to live.
-    #[arg(long, env = "GATEWAY_GRACE", default_value = "6s", value_parser = humantime::parse_duration)]
-    pub gateway_grace: Duration,
-    /// How long MongoDB keeps users and rooms that no matcher has touched: the backstop of
-    /// erasure. Refreshed while somebody is connected.
-    #[arg(long, env = "ROOM_TTL", default_value = "24h", value_parser = positive)]
+    /// How long a gateway's lease may be missing before its connections count as lost. Comes on top of the lease's own
+    /// time to live.
+    #[arg(long, env = "LEASE_GRACE", default_value = "3s", value_parser = humantime::parse_duration)]
+    pub lease_grace: Duration,
+    /// How often the registers are compared with what the gateways serve.
+    #[arg(long, env = "RECONCILE_INTERVAL", default_value = "20s", value_parser = positive)]
+    pub reconcile_interval: Duration,
+    /// How long a room may be open, and how long MongoDB keeps what everything else forgot. Not renewed: longer than any
+    /// conversation.
+    #[arg(long, env = "ROOM_TTL", default_value = "7d", value_parser = positive)]
     pub room_ttl: Duration,
-    /// How long the ticking matcher's lease lives, in whole seconds; renewed at a third of it.
-    #[arg(long, env = "TICK_LEASE", default_value = "3s", value_parser = whole_seconds)]
-    pub tick_lease: Duration,
+    /// How long the leader's lease lives, in whole seconds; renewed at a third of it.
+    #[arg(long, env = "LEADER_LEASE", default_value = "3s", value_parser = whole_seconds)]
+    pub leader_lease: Duration,
 }
 
 impl ServiceConfig for Config {
@@ -65,30 +69,33 @@ impl ServiceConfig for Config {
     }
 }
 
-fn positive(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration >= Duration::from_millis(1) { Ok(duration) } else { Err("at least 1ms".to_owned()) }
-}
-
-/// As NATS counts times to live.
-fn whole_seconds(text: &str) -> Result<Duration, String> {
-    let duration = positive(text)?;
-    if duration.subsec_nanos() == 0 { Ok(duration) } else { Err("whole seconds, at least 1s".to_owned()) }
-}
-
-/// Milliseconds, as MongoDB and the bus count them.
-pub(crate) fn ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+    use proto::timing;
 
     #[test]
     fn the_flags_are_well_formed() {
         Config::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_those_that_fit_together() {
+        let config = Config::parse_from(["matcher"]);
+        for (set, expected) in [
+            (config.match_interval, timing::MATCH_INTERVAL),
+            (config.fallback_after, timing::FALLBACK_AFTER),
+            (config.enter_timeout, timing::ENTER_TIMEOUT),
+            (config.resume_window, timing::RESUME_WINDOW),
+            (config.drain_grace, timing::DRAIN_GRACE),
+            (config.lease_grace, timing::LEASE_GRACE),
+            (config.reconcile_interval, timing::RECONCILE),
+            (config.room_ttl, timing::ROOM_TTL),
+            (config.leader_lease, timing::LEADER_LEASE),
+        ] {
+            assert_eq!(set, expected);
+        }
     }
 
     #[test]
@@ -97,12 +104,13 @@ mod tests {
             (["--match-interval", "1ms"], true),
             (["--match-interval", "0s"], false),
             (["--match-interval", "1us"], false),
-            (["--join-timeout", "0s"], false),
+            (["--enter-timeout", "0s"], false),
             (["--resume-window", "0s"], false),
+            (["--reconcile-interval", "0s"], false),
             (["--room-ttl", "0s"], false),
-            (["--tick-lease", "2s"], true),
-            (["--tick-lease", "0s"], false),
-            (["--tick-lease", "1500ms"], false),
+            (["--leader-lease", "2s"], true),
+            (["--leader-lease", "0s"], false),
+            (["--leader-lease", "1500ms"], false),
         ] {
             assert_eq!(Config::try_parse_from(["matcher"].iter().chain(&args)).is_ok(), good, "{args:?}");
         }

@@ -1,7 +1,7 @@
-//! The matcher's process: see the library for what it does.
+//! The matcher's process.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    proto::service::main(std::env::args_os(), matcher::run)
+    proto::process::main(std::env::args_os(), matcher::run)
 }

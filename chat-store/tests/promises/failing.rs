@@ -1,11 +1,11 @@
-//! Bad commands, and a MongoDB that is away.
+//! Bad commands, and servers that are unavailable.
 
 use crate::world::{Replica, World, dense, message, nonces, ok};
 use async_nats::{HeaderMap, Subject};
 use futures_util::future::join_all;
 use mongodb::bson::doc;
 use proto::{
-    Message, Refusal, Reply, RoomCommand,
+    Command as _, Message, Refusal, Reply, RoomCommand,
     bus::{REPLY_TO, encode},
     streams, subjects,
 };
@@ -16,15 +16,15 @@ async fn a_command_that_cannot_be_decoded_goes_to_the_dead_letters_and_the_rest_
     let world = World::new().await;
     let _replica = world.start(&[]);
     let room = world.room().await;
-    let subject = subjects::room_command(&message(room, room.members[0], ""));
+    let subject = message(room, room.members[0], "").subject();
     world.bus.js.publish(subject.clone(), "{\"v\":9}".into()).await.expect("sent").await.expect("in the stream");
 
-    world.say(room, room.members[0], "good").await;
+    world.send(room, room.members[0], "good").await;
 
     assert_eq!(nonces(&world.stored(room).await), ["good"]);
-    let dead = world.held(streams::DEAD).await;
+    let dead = world.subjects_in(streams::DEAD).await;
     assert_eq!(dead.keys().collect::<Vec<_>>(), [subjects::dead_letter(&subject).as_str()]);
-    world.eventually("all is acknowledged", async || world.held(streams::MESSAGES).await.is_empty()).await;
+    world.eventually("all is acknowledged", async || world.subjects_in(streams::MESSAGES).await.is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,19 +33,19 @@ async fn a_message_that_mongodb_refuses_is_refused_and_the_rest_goes_on_without_
     let room = world.room().await;
     let author = room.members[0];
     let replica = world.start(&[]);
-    world.say(room, author, "1").await;
+    world.send(room, author, "1").await;
     replica.stop().await;
     let picky = doc! {"collMod": "messages", "validator": {"nonce": {"$ne": "poison"}}};
     world.database.run_command(picky).await.expect("a validator");
 
-    let asked = ["2", "poison", "3"].map(|nonce| message(room, author, nonce));
-    let asked = join_all(asked.iter().map(|command| world.asking::<Message>(command))).await;
+    let commands = ["2", "poison", "3"].map(|nonce| message(room, author, nonce));
+    let replies = join_all(commands.iter().map(|command| world.publish_for_reply::<Message>(command))).await;
     let _replica = world.start(&[]);
-    let answers = join_all(asked).await;
+    let results = join_all(replies).await;
 
-    let places: Vec<Option<u64>> = answers
+    let seqs: Vec<Option<u64>> = results
         .iter()
-        .map(|answer| match answer {
+        .map(|reply| match reply {
             Reply::Ok(message) => Some(message.seq),
             Reply::Refused(refusal) => {
                 assert_eq!(*refusal, Refusal::Failed);
@@ -53,33 +53,33 @@ async fn a_message_that_mongodb_refuses_is_refused_and_the_rest_goes_on_without_
             }
         })
         .collect();
-    assert_eq!(places, [Some(2), None, Some(3)]);
+    assert_eq!(seqs, [Some(2), None, Some(3)]);
     dense(&world.stored(room).await);
-    assert_eq!(world.held(streams::DEAD).await.len(), 1);
+    assert_eq!(world.subjects_in(streams::DEAD).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_wait_in_order_while_mongodb_is_away() {
+async fn commands_wait_in_order_while_mongodb_is_unavailable() {
     let mongo = Mongo::start(MongoOptions::default()).await.expect("a mongod");
     let world = World::with(&mongo).await;
     let _replicas = [world.start(&[]), world.start(&[])];
     let (room, ended) = (world.room().await, world.room().await);
     let author = room.members[0];
-    world.say(room, author, "0").await;
-    world.say(ended, ended.members[0], "0").await;
+    world.send(room, author, "0").await;
+    world.send(ended, ended.members[0], "0").await;
     world.close(ended).await;
 
     mongo.kill().await;
     let waiting: Vec<RoomCommand> = (1..8).map(|number| message(room, author, &number.to_string())).collect();
-    let mut asked = Vec::new();
+    let mut replies = Vec::new();
     for command in &waiting {
-        asked.push(world.asking::<Message>(command).await);
+        replies.push(world.publish_for_reply::<Message>(command).await);
     }
     world.publish(&RoomCommand::RoomEnded { room: ended.id }).await;
     mongo.restart().await.expect("it is back");
 
-    let places: Vec<u64> = join_all(asked).await.into_iter().map(|answer| ok(answer).seq).collect();
-    assert_eq!(places, (2..9).collect::<Vec<_>>());
+    let seqs: Vec<u64> = join_all(replies).await.into_iter().map(|reply| ok(reply).seq).collect();
+    assert_eq!(seqs, (2..9).collect::<Vec<_>>());
     dense(&world.stored(room).await);
     world.eventually("the other room is erased", async || world.stored(ended).await.is_empty()).await;
 }
@@ -90,12 +90,12 @@ async fn commands_are_applied_in_order_after_nats_was_killed() {
     let _replicas = [world.start(&[]), world.start(&[])];
     let room = world.room().await;
     let author = room.members[0];
-    world.say(room, author, "0").await;
+    world.send(room, author, "0").await;
 
     for round in ["1", "2"] {
-        world.nats.kill().await;
-        world.nats.restart().await.expect("it is back");
-        world.say(room, author, round).await;
+        world.nats().kill().await;
+        world.nats().restart().await.expect("it is back");
+        world.send(room, author, round).await;
     }
     assert_eq!(nonces(&world.stored(room).await), ["0", "1", "2"]);
 }
@@ -107,7 +107,7 @@ async fn publish(world: &World, subject: Subject, headers: HeaderMap, payload: &
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_command_whose_answer_can_go_nowhere_is_applied_and_the_rest_goes_on() {
+async fn a_command_with_an_invalid_reply_subject_is_applied_and_the_rest_goes_on() {
     let world = World::new().await;
     let _replica = world.start(&[]);
     let room = world.room().await;
@@ -117,9 +117,9 @@ async fn a_command_whose_answer_can_go_nowhere_is_applied_and_the_rest_goes_on()
         let command = message(room, author, nonce);
         let mut headers = HeaderMap::new();
         headers.insert(REPLY_TO, to);
-        publish(&world, subjects::room_command(&command), headers, &encode(&command)).await;
+        publish(&world, command.subject(), headers, &encode(&command)).await;
     }
-    world.say(room, author, "5").await;
+    world.send(room, author, "5").await;
     assert_eq!(nonces(&world.stored(room).await), ["1", "2", "3", "4", "5"]);
 }
 
@@ -129,7 +129,7 @@ async fn commands_as_long_as_nats_takes_do_not_stop_a_partition() {
     let _replica = world.start(&[]);
     let room = world.room().await;
     let longest = world.bus.client.max_payload();
-    // What is told of it is longer than it.
+    // Its notification is longer than it.
     let with = |length| RoomCommand::MessageSent {
         room: room.id,
         author: room.members[0],
@@ -137,14 +137,14 @@ async fn commands_as_long_as_nats_takes_do_not_stop_a_partition() {
         content: "x".repeat(length),
     };
     let command = with(longest - encode(&with(0)).len());
-    let subject = subjects::room_command(&command);
+    let subject = command.subject();
     publish(&world, subject.clone(), HeaderMap::new(), &encode(&command)).await;
     publish(&world, subject.clone(), HeaderMap::new(), &vec![b'x'; longest]).await;
 
-    world.say(room, room.members[0], "after").await;
+    world.send(room, room.members[0], "after").await;
 
     assert_eq!(nonces(&world.stored(room).await), ["long", "after"]);
-    let dead = world.held(streams::DEAD).await;
+    let dead = world.subjects_in(streams::DEAD).await;
     assert_eq!(dead.get(subjects::dead_letter(&subject).as_str()), Some(&1));
 }
 

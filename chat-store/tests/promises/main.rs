@@ -1,9 +1,10 @@
-//! What the chat-store promises, against real NATS and MongoDB: commands go in over the bus,
-//! answers and live events come out, and the database shows what is kept.
+//! The chat-store's promises, against real NATS and MongoDB: commands go in over the bus, replies and notifications come
+//! out, and the database shows what is stored.
 
-mod ending;
+mod erasing;
 mod failing;
 mod history;
+mod limits;
 mod order;
 mod rivals;
 mod storing;

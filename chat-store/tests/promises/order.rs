@@ -13,7 +13,7 @@ const MESSAGES: usize = 30;
 async fn talk(world: &World, room: Room, author: UserId) {
     for number in 0..MESSAGES {
         let command = message(room, author, &format!("{number:03}"));
-        while timeout(Duration::from_secs(2), world.ask::<Message>(&command)).await.map(ok).is_err() {}
+        while timeout(Duration::from_secs(2), world.request::<Message>(&command)).await.map(ok).is_err() {}
     }
 }
 
@@ -34,37 +34,37 @@ async fn three_chat_stores_keep_one_order_while_one_of_them_is_killed() {
     let world = World::new().await;
     let first = world.start(&[]);
     let rooms = join_all((0..ROOMS).map(|_| world.room())).await;
-    let mut told = join_all(rooms.iter().map(|room| world.listen(room.members[0]))).await;
-    // Whoever answers holds the partition, for as long as it lives.
-    join_all(rooms.iter().map(|room| world.say(*room, room.members[0], "000"))).await;
+    let mut notified = join_all(rooms.iter().map(|room| world.notifications(room.members[0]))).await;
+    // Whoever results holds the partition, for as long as it lives.
+    join_all(rooms.iter().map(|room| world.send(*room, room.members[0], "000"))).await;
     let _others = [world.start(&[]), world.start(&[])];
 
     let talks = rooms.iter().flat_map(|room| room.members.map(|author| talk(&world, *room, author)));
     let kill = async {
         // As soon as the traffic runs.
-        while told[0].message().await.seq < 3 {}
+        while notified[0].message().await.seq < 3 {}
         first.running.abort();
     };
     tokio::join!(join_all(talks), kill);
 
-    for (room, told) in rooms.iter().zip(&mut told).skip(1) {
+    for (room, notified) in rooms.iter().zip(&mut notified).skip(1) {
         let stored = in_order(&world, *room).await;
-        // As a gateway does: what was told already is dropped by its place.
-        let mut heard: Vec<Message> = Vec::new();
-        while heard.len() < stored.len() {
-            let message = told.message().await;
-            let expected = heard.len() as u64 + 1;
-            assert!(message.seq <= expected, "told {} before {expected}", message.seq);
+        // As a gateway does: what was notified already is dropped by its place.
+        let mut received: Vec<Message> = Vec::new();
+        while received.len() < stored.len() {
+            let message = notified.message().await;
+            let expected = received.len() as u64 + 1;
+            assert!(message.seq <= expected, "notified {} before {expected}", message.seq);
             if message.seq == expected {
-                heard.push(message);
+                received.push(message);
             }
         }
-        assert_eq!(heard, stored);
+        assert_eq!(received, stored);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_author_who_does_not_wait_for_answers_is_stored_in_order() {
+async fn an_author_who_does_not_wait_for_replies_is_stored_in_order() {
     let world = World::new().await;
     let _replicas = [world.start(&["--batch-size", "7"]), world.start(&["--batch-size", "7"])];
     let room = world.room().await;
@@ -72,10 +72,10 @@ async fn an_author_who_does_not_wait_for_answers_is_stored_in_order() {
     let mut sent = Vec::new();
     for number in 0..100 {
         let command = message(room, author, &format!("{number:03}"));
-        sent.push(world.bus.command(CommandId::new(), &command, None).await.expect("sent"));
+        sent.push(world.bus.publish_command(CommandId::new(), &command, None).await.expect("sent"));
     }
     join_all(sent.into_iter().map(IntoFuture::into_future)).await;
-    world.say(room, author, "last").await;
+    world.send(room, author, "last").await;
     let stored = world.stored(room).await;
     dense(&stored);
     let counts = stored.iter().fold(BTreeMap::new(), |mut counts: BTreeMap<&str, u32>, message| {

@@ -6,19 +6,19 @@ use async_nats::{
     jetstream::{self, AckKind},
 };
 use futures_util::StreamExt as _;
-use proto::{Message, Refusal, Reply, streams, subjects};
+use proto::{Message, Refusal, Reply, streams, subjects, timing};
 use std::time::Duration;
 
-/// Takes commands of a partition as a chat-store does, which then hangs.
-pub(crate) async fn take(world: &World, partition: u32, count: usize) -> Vec<jetstream::Message> {
+/// Pulls commands of a partition as a chat-store does that hangs then.
+pub(crate) async fn pull(world: &World, partition: u32, count: usize) -> Vec<jetstream::Message> {
     let consumer = streams::partition_consumer(&world.bus.js, partition).await.expect("a consumer");
-    let stream = consumer.stream().group(streams::PINNED_GROUP).expires(streams::PULL_EXPIRES);
+    let stream = consumer.stream().group(streams::PINNED_GROUP).expires(timing::PULL_EXPIRES);
     let messages = stream.max_messages_per_batch(count).messages().await.expect("pulling");
     messages.take(count).map(|message| message.expect("a command")).collect().await
 }
 
 /// Keeps the server from delivering them again.
-async fn keep(messages: &[jetstream::Message]) -> std::convert::Infallible {
+async fn signal_progress(messages: &[jetstream::Message]) -> std::convert::Infallible {
     let mut ticks = tokio::time::interval(Duration::from_millis(500));
     loop {
         ticks.tick().await;
@@ -30,33 +30,41 @@ async fn keep(messages: &[jetstream::Message]) -> std::convert::Infallible {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_hanging_chat_store_holds_goes_before_what_is_younger() {
-    let world = World::new().await;
+    taken_over_in_order(World::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_cluster_what_a_hanging_chat_store_holds_goes_before_what_is_younger() {
+    taken_over_in_order(World::in_a_cluster().await).await;
+}
+
+async fn taken_over_in_order(world: World) {
     let room = world.room().await;
     let [author, partner] = room.members;
-    let old = world.asking::<Message>(&message(room, author, "1")).await;
+    let old = world.publish_for_reply::<Message>(&message(room, author, "1")).await;
     for nonce in ["2", "3"] {
         world.publish(&message(room, author, nonce)).await;
     }
-    let held = take(&world, subjects::partition(room.id), 3).await;
-    let mut told = world.listen(partner).await;
+    let in_progress = pull(&world, subjects::partition(room.id), 3).await;
+    let mut notified = world.notifications(partner).await;
     world.publish(&message(room, author, "4")).await;
 
     let work = async {
         let _replica = world.start(&[]);
-        let young = world.say(room, author, "5").await;
+        let young = world.send(room, author, "5").await;
         assert_eq!(young.seq, 5);
-        assert_eq!(ok(old.await).seq, 1, "it is answered too, without a redelivery");
+        assert_eq!(ok(old.await).seq, 1, "its author has a reply too");
     };
     tokio::select! {
         () = work => {}
-        never = keep(&held) => match never {},
+        never = signal_progress(&in_progress) => match never {},
     }
 
     let stored = world.stored(room).await;
     dense(&stored);
     assert_eq!(nonces(&stored), ["1", "2", "3", "4", "5"]);
     for expected in stored {
-        assert_eq!(told.message().await, expected);
+        assert_eq!(notified.message().await, expected);
     }
 }
 
@@ -65,13 +73,13 @@ async fn what_a_dead_chat_store_held_is_delivered_again_and_stays_one_message() 
     let world = World::new().await;
     let room = world.room().await;
     let author = room.members[0];
-    let asked = world.asking::<Message>(&message(room, author, "1")).await;
-    drop(take(&world, subjects::partition(room.id), 1).await);
+    let replies = world.publish_for_reply::<Message>(&message(room, author, "1")).await;
+    drop(pull(&world, subjects::partition(room.id), 1).await);
 
     let _replica = world.start(&[]);
-    let stored = ok(asked.await);
+    let stored = ok(replies.await);
     assert_eq!(world.stored(room).await, [stored]);
-    world.eventually("all is acknowledged", async || world.held(streams::MESSAGES).await.is_empty()).await;
+    world.eventually("all is acknowledged", async || world.subjects_in(streams::MESSAGES).await.is_empty()).await;
 }
 
 /// To whom the server delivers the commands of a partition.
@@ -86,7 +94,7 @@ async fn a_chat_store_that_stops_hands_its_partitions_over_at_once() {
     let first = world.start(&[]);
     let room = world.room().await;
     let partition = subjects::partition(room.id);
-    world.say(room, room.members[0], "1").await;
+    world.send(room, room.members[0], "1").await;
     let _second = world.start(&[]);
     let before = pinned(&world, partition).await;
     assert!(before.as_ref().is_some_and(|pin| !pin.is_empty()));
@@ -94,22 +102,22 @@ async fn a_chat_store_that_stops_hands_its_partitions_over_at_once() {
     first.stop().await;
 
     assert_ne!(pinned(&world, partition).await, before);
-    world.say(room, room.members[0], "2").await;
+    world.send(room, room.members[0], "2").await;
     assert_eq!(nonces(&world.stored(room).await), ["1", "2"]);
 }
 
-/// As a NATS node does that led, stood still and wakes up: nothing is missing in the count of deliveries.
+/// As a NATS node delivers that led, was suspended and resumes: nothing is missing in the numbers of the deliveries.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_command_is_not_applied_by_what_is_remembered_of_its_room() {
     let world = World::new().await;
     let room = world.room().await;
     let _replica = world.start(&[]);
-    world.say(room, room.members[0], "1").await;
+    world.send(room, room.members[0], "1").await;
     let stream = world.bus.js.get_stream(streams::MESSAGES).await.expect("the stream");
     let until = datetime::add_std_duration(datetime::now(), Duration::from_secs(2)).expect("a time");
     let consumer = streams::partition_consumer_name(subjects::partition(room.id));
     stream.pause_consumer(&consumer, until).await.expect("paused");
-    let old = world.asking::<Message>(&message(room, room.members[0], "2")).await;
+    let old = world.publish_for_reply::<Message>(&message(room, room.members[0], "2")).await;
 
     // The room is over, and another chat-store has erased it.
     world.close(room).await;

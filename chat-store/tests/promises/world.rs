@@ -5,17 +5,17 @@ use clap::Parser as _;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use mongodb::{
     Client, Collection, Database,
-    bson::{DateTime, Document, doc},
+    bson::{Document, doc},
 };
 use proto::{
-    CommandId, Live, Message, MessageId, Reply, RoomCommand, RoomId, UserId,
-    bus::Bus,
+    CommandId, Message, MessageId, Notification, Reply, RoomCommand, RoomId, UserId,
+    bus::{Bus, retry::until_ok},
     commands::Liked,
-    events::{History, HistoryRequest},
+    notification::{History, HistoryRequest},
     streams, subjects,
 };
 use serde::de::DeserializeOwned;
-use servers::{Mongo, Nats, NatsOptions, shared_mongo};
+use servers::{Mongo, Nats, NatsCluster, NatsOptions, shared_mongo};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -24,10 +24,15 @@ use tokio_util::sync::CancellationToken;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
-    pub(crate) nats: Nats,
+    servers: NatsServers,
     pub(crate) bus: Bus,
     pub(crate) database: Database,
     uri: String,
+}
+
+enum NatsServers {
+    One(Nats),
+    Cluster(NatsCluster),
 }
 
 /// A room of two.
@@ -43,6 +48,15 @@ pub(crate) struct Replica {
     pub(crate) running: JoinHandle<anyhow::Result<()>>,
 }
 
+impl NatsServers {
+    fn url(&self) -> String {
+        match self {
+            Self::One(nats) => nats.url(),
+            Self::Cluster(cluster) => cluster.url(),
+        }
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self::with(shared_mongo().await.expect("a mongod")).await
@@ -50,15 +64,33 @@ impl World {
 
     pub(crate) async fn with(mongo: &Mongo) -> Self {
         let nats = Nats::start(NatsOptions::default()).await.expect("a nats-server");
-        let client = async_nats::connect(nats.url()).await.expect("a connection");
-        let bus = Bus::new(client);
-        streams::declare(&bus.js, 1).await.expect("streams");
+        Self::over(NatsServers::One(nats), 1, mongo).await
+    }
+
+    /// With three NATS servers, as in production.
+    pub(crate) async fn in_a_cluster() -> Self {
+        let cluster = NatsCluster::start(3).await.expect("three nats-servers");
+        Self::over(NatsServers::Cluster(cluster), 3, shared_mongo().await.expect("a mongod")).await
+    }
+
+    async fn over(servers: NatsServers, replicas: usize, mongo: &Mongo) -> Self {
+        let addresses: Vec<String> = servers.url().split(',').map(str::to_owned).collect();
+        let bus = Bus::new(async_nats::connect(addresses).await.expect("a connection"));
+        until_ok(|| streams::declare(&bus.js, replicas), |_| {}).await;
         let database = Client::with_uri_str(mongo.url()).await.expect("a client").database(&mongo.fresh_database());
-        Self { nats, bus, database, uri: mongo.url() }
+        Self { servers, bus, database, uri: mongo.url() }
+    }
+
+    /// The only NATS server.
+    pub(crate) fn nats(&self) -> &Nats {
+        match &self.servers {
+            NatsServers::One(nats) => nats,
+            NatsServers::Cluster(_) => panic!("there are three"),
+        }
     }
 
     pub(crate) fn config(&self, more: &[&str]) -> Config {
-        let (nats, database) = (self.nats.url(), self.database.name());
+        let (nats, database) = (self.servers.url(), self.database.name());
         let args = ["chat-store", "--nats-url", &nats, "--mongodb-uri", &self.uri, "--mongodb-database", database];
         Config::parse_from(args.iter().chain(&["--health-addr", "127.0.0.1:0"]).chain(more))
     }
@@ -70,9 +102,9 @@ impl World {
     pub(crate) async fn room(&self) -> Room {
         let room = Room { id: RoomId::new(), members: [UserId::new(), UserId::new()] };
         let member =
-            |user: UserId| doc! {"user": user.to_string(), "queue": "talk", "queued_at": 0_i64, "joined": true};
+            |user: UserId| doc! {"user": user.to_string(), "queue": "talk", "queued_at": 0_i64, "entered": true};
         let members: Vec<Document> = room.members.iter().map(|user| member(*user)).collect();
-        let written = doc! {"_id": room.id.to_string(), "members": members, "open": true, "begun": true};
+        let written = doc! {"_id": room.id.to_string(), "members": members, "open": true, "started": true};
         self.rooms().insert_one(written).await.expect("a room");
         room
     }
@@ -87,18 +119,11 @@ impl World {
         self.database.collection::<Message>("messages").delete_many(which).await.expect("erased");
     }
 
-    /// When the message of a room expires.
-    pub(crate) async fn expiry(&self, room: Room) -> DateTime {
-        let messages = self.database.collection::<Document>("messages");
-        let found = messages.find_one(doc! {"room_id": room.id.to_string()}).await.expect("found");
-        *found.expect("a message").get_datetime("expires_at").expect("an end")
-    }
-
     fn rooms(&self) -> Collection<Document> {
         self.database.collection("rooms")
     }
 
-    /// The stored messages of a room by their places.
+    /// The stored messages of a room by their sequences.
     pub(crate) async fn stored(&self, room: Room) -> Vec<Message> {
         self.find(doc! {"room_id": room.id.to_string()}).await
     }
@@ -115,55 +140,57 @@ impl World {
 
     /// Publishes a command, and waits until the stream has it.
     pub(crate) async fn publish(&self, command: &RoomCommand) -> u64 {
-        let sent = self.bus.command(CommandId::new(), command, None).await.expect("sent");
+        let sent = self.bus.publish_command(CommandId::new(), command, None).await.expect("sent");
         sent.await.expect("stored in the stream").sequence
     }
 
-    /// Asks, and answers what waits for the answer.
-    pub(crate) async fn asking<T: DeserializeOwned>(
+    /// Publishes a command, and returns what waits for the reply.
+    pub(crate) async fn publish_for_reply<T: DeserializeOwned>(
         &self,
         command: &RoomCommand,
     ) -> impl Future<Output = Reply<T>> + use<T> {
         let id = CommandId::new();
-        let reply = subjects::reply(&"gateway".parse().expect("an id"), id);
-        let mut answers = self.bus.client.subscribe(reply.clone()).await.expect("subscribed");
-        let sent = self.bus.command(id, command, Some(&reply)).await.expect("sent");
+        let subject = subjects::reply(&"gateway".parse().expect("an id"), id);
+        let mut replies = self.bus.client.subscribe(subject.clone()).await.expect("subscribed");
+        let sent = self.bus.publish_command(id, command, Some(&subject)).await.expect("sent");
         sent.await.expect("stored in the stream");
         async move {
-            let answer = timeout(PATIENCE, answers.next()).await.expect("an answer in time").expect("an answer");
-            serde_json::from_slice(&answer.payload).expect("a reply")
+            let reply = timeout(PATIENCE, replies.next()).await.expect("a reply in time").expect("a reply");
+            serde_json::from_slice(&reply.payload).expect("a reply")
         }
     }
 
-    pub(crate) async fn ask<T: DeserializeOwned>(&self, command: &RoomCommand) -> Reply<T> {
-        self.asking(command).await.await
+    /// Publishes a command, and waits for the reply.
+    pub(crate) async fn request<T: DeserializeOwned>(&self, command: &RoomCommand) -> Reply<T> {
+        self.publish_for_reply(command).await.await
     }
 
-    pub(crate) async fn say(&self, room: Room, author: UserId, nonce: &str) -> Message {
-        ok(self.ask(&message(room, author, nonce)).await)
+    /// Sends a message, and waits until it is stored.
+    pub(crate) async fn send(&self, room: Room, author: UserId, nonce: &str) -> Message {
+        ok(self.request(&message(room, author, nonce)).await)
     }
 
     pub(crate) async fn like(&self, room: Room, user: UserId, message: MessageId) -> Reply<Liked> {
-        self.ask(&RoomCommand::MessageLiked { room: room.id, user, message }).await
+        self.request(&RoomCommand::MessageLiked { room: room.id, user, message }).await
     }
 
     pub(crate) async fn history(&self, room: Room, user: UserId, after_seq: u64) -> Reply<History> {
-        let asked = HistoryRequest { user, after_seq };
-        self.bus.request(subjects::read_history(room.id), &asked).await.expect("an answer")
+        let request = HistoryRequest { user, after_seq };
+        self.bus.request(subjects::read_history(room.id), &request).await.expect("a reply")
     }
 
-    /// What is told to a user from now on.
-    pub(crate) async fn listen(&self, user: UserId) -> Told {
-        Told(self.bus.client.subscribe(subjects::live_of(user)).await.expect("subscribed"))
+    /// The notifications of a user from now on.
+    pub(crate) async fn notifications(&self, user: UserId) -> Notifications {
+        Notifications(self.bus.client.subscribe(subjects::notifications_of(user)).await.expect("subscribed"))
     }
 
     /// What a stream holds of each subject.
-    pub(crate) async fn held(&self, stream: &str) -> BTreeMap<String, usize> {
+    pub(crate) async fn subjects_in(&self, stream: &str) -> BTreeMap<String, usize> {
         let stream = self.bus.js.get_stream(stream).await.expect("the stream");
         stream.info_with_subjects(">").await.expect("its subjects").try_collect().await.expect("all subjects")
     }
 
-    /// Looks until it is so: the server has no signal for what this asks.
+    /// Looks until it is so: the server has no signal for what this waits for.
     pub(crate) async fn eventually(&self, what: &str, mut so: impl AsyncFnMut() -> bool) {
         let mut ticks = tokio::time::interval(Duration::from_millis(20));
         let looked = timeout(PATIENCE, async {
@@ -175,19 +202,19 @@ impl World {
     }
 }
 
-/// What is told to one user.
-pub(crate) struct Told(async_nats::Subscriber);
+/// The notifications of one user.
+pub(crate) struct Notifications(async_nats::Subscriber);
 
-impl Told {
-    pub(crate) async fn next(&mut self) -> Live {
-        let told = timeout(PATIENCE, self.0.next()).await.expect("an event in time").expect("an event");
-        serde_json::from_slice(&told.payload).expect("a live event")
+impl Notifications {
+    pub(crate) async fn next(&mut self) -> Notification {
+        let next = timeout(PATIENCE, self.0.next()).await.expect("a notification in time").expect("a notification");
+        serde_json::from_slice(&next.payload).expect("a notification")
     }
 
     pub(crate) async fn message(&mut self) -> Message {
         match self.next().await {
-            Live::Message(message) => message,
-            other => panic!("told {other:?}"),
+            Notification::Message(message) => message,
+            other => panic!("notified of {other:?}"),
         }
     }
 }
@@ -212,7 +239,7 @@ pub(crate) fn message(room: Room, author: UserId, nonce: &str) -> RoomCommand {
 
 pub(crate) fn ok<T: std::fmt::Debug>(reply: Reply<T>) -> T {
     match reply {
-        Reply::Ok(answer) => answer,
+        Reply::Ok(reply) => reply,
         refused @ Reply::Refused(_) => panic!("{refused:?}"),
     }
 }
@@ -221,8 +248,8 @@ pub(crate) fn nonces(messages: &[Message]) -> Vec<&str> {
     messages.iter().map(|message| message.nonce.as_str()).collect()
 }
 
-/// The places of a room's messages have to be 1, 2, 3, …
+/// The sequences of a room's messages have to be 1, 2, 3, …
 pub(crate) fn dense(messages: &[Message]) {
-    let places: Vec<u64> = messages.iter().map(|message| message.seq).collect();
-    assert_eq!(places, (1..=messages.len() as u64).collect::<Vec<_>>(), "places without gaps");
+    let seqs: Vec<u64> = messages.iter().map(|message| message.seq).collect();
+    assert_eq!(seqs, (1..=messages.len() as u64).collect::<Vec<_>>(), "sequences without gaps");
 }

@@ -4,9 +4,11 @@
 mod connecting;
 mod ending;
 mod failing;
+mod gateway;
 mod matching;
 mod outages;
 mod person;
+mod reconciling;
 mod replicas;
 mod returning;
 mod world;

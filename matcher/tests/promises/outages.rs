@@ -2,13 +2,13 @@
 
 use crate::world::{World, count};
 use mongodb::bson::doc;
-use proto::{Live, Queue, UserCommand, commands::Loss, events::EndReason};
+use proto::{Notification, Queue, UserCommand, commands::DisconnectCause, notification::EndReason};
 use servers::{Mongo, MongoOptions};
 
 const QUICK: &[&str] = &["--match-interval", "100ms"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_asked_while_mongodb_is_away_is_done_when_it_is_back() {
+async fn what_is_published_while_mongodb_is_unavailable_is_applied_when_it_is_back() {
     let mongo = Mongo::start(MongoOptions::default()).await.expect("a mongod");
     let world = World::on(&mongo, "talk").await;
     let _matcher = world.start(QUICK);
@@ -16,12 +16,12 @@ async fn what_is_asked_while_mongodb_is_away_is_done_when_it_is_back() {
     let waiting = world.waiting(Queue::Listen).await;
     mongo.kill().await;
     world.publish(&UserCommand::Left { user: vent.id }).await;
-    let lost = UserCommand::Disconnected { user: waiting.id, epoch: waiting.epoch, seen: 0, cause: Loss::Lost };
+    let lost = world.disconnected(&waiting, DisconnectCause::Lost);
     world.publish(&lost).await;
     mongo.restart().await.expect("a mongod");
-    let ended = |live| if let Live::Ended { reason } = live { Some(reason) } else { None };
-    assert_eq!(listen.hears_of(ended).await, EndReason::Left);
-    let connected = doc! { "connected": true };
+    let ended = |one| if let Notification::Ended { reason } = one { Some(reason) } else { None };
+    assert_eq!(listen.wait_for(ended).await, EndReason::Left);
+    let connected = doc! { "_id": waiting.id.to_string(), "connection.state": "open" };
     world.becomes("the lost one is not offered", async |_| count(&world.users(), connected.clone()).await == 0).await;
     world.matched().await;
 }

@@ -8,7 +8,7 @@ use servers::shared_mongo;
 use std::collections::BTreeSet;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_matcher_ticks_when_the_one_that_ticked_stops() {
+async fn another_matcher_becomes_the_leader_when_the_leader_stops() {
     let (world, first) = World::with_matcher(&["--match-interval", "1h"]).await;
     world.matched().await;
     let second = world.start(&["--match-interval", "1h"]);
@@ -18,7 +18,7 @@ async fn another_matcher_ticks_when_the_one_that_ticked_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_that_another_replica_applied_wake_the_one_that_ticks() {
+async fn commands_that_another_replica_applied_wake_the_leader() {
     let (world, _first) = World::with_matcher(&["--match-interval", "1h"]).await;
     world.matched().await;
     let _second = world.start(&["--match-interval", "1h"]);
@@ -36,25 +36,29 @@ async fn both_are_there(world: &World) {
     while replicas.len() < 2 {
         world.bus.client.publish_with_reply("$SRV.PING.matcher", inbox.clone(), "".into()).await.expect("asked");
         // Asked again as soon as one has answered.
-        let answer = soon(answers.next()).await.expect("an answer");
+        let answer = soon(answers.next()).await.expect("a reply");
         let answer: serde_json::Value = serde_json::from_slice(&answer.payload).expect("JSON");
         replicas.insert(answer["id"].to_string());
     }
 }
 
-/// Each matcher has a bus of its own here, so that each holds a lease and ticks.
+/// Neither sees the gateways of the other's bus.
+const ALONE: &[&str] =
+    &["--match-interval", "1ms", "--enter-timeout", "1h", "--lease-grace", "1h", "--reconcile-interval", "1h"];
+
+/// Each matcher has a bus of its own here, so that each holds the lease and leads.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_in_two_rooms_when_two_matchers_tick_on_one_database() {
+async fn nobody_is_in_two_rooms_when_two_matchers_lead_on_one_database() {
     let one = World::new().await;
     let other = World::on(shared_mongo().await.expect("a mongod"), one.database.name()).await;
-    let ticks = [one.hold_the_tick().await, other.hold_the_tick().await];
-    let _matchers = [&one, &other].map(|world| world.start(&["--match-interval", "1ms", "--join-timeout", "1h"]));
+    let ticks = [one.hold_leadership().await, other.hold_leadership().await];
+    let _matchers = [&one, &other].map(|world| world.start(ALONE));
     let mut people = Vec::new();
     for n in 0..300 {
         people.push([&one, &other][n % 2].waiting(Queue::ALL[n % 2]).await.id);
     }
     for tick in ticks {
-        tick.give_back().await.expect("given back");
+        tick.release().await.expect("released");
     }
     one.becomes("everybody is paired", async |_| {
         one.users().count_documents(doc! { "state": "paired" }).await.expect("a count") == 300

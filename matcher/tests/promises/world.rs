@@ -1,6 +1,7 @@
-//! A bus and a database of a test's own, and people who use them as a gateway would.
+//! A bus and a database of a test's own, and people who use them through a gateway, which is played here: it serves
+//! connections, and waits for replies.
 
-use crate::person::Person;
+use crate::{gateway::Gateway, person::Person};
 use clap::Parser as _;
 use futures_util::StreamExt as _;
 use matcher::Config;
@@ -9,11 +10,11 @@ use mongodb::{
     bson::{Document, doc},
 };
 use proto::{
-    Command, CommandId, GatewayId, Place, Queue, Reply, RoomId, UserCommand, UserId, UserView,
+    Command, CommandId, Queue, Reply, RoomId, UserCommand, UserId, UserState, UserView,
     bus::Bus,
-    commands::Loss,
-    events::QueueStatus,
-    lease::{self, Held, Lease},
+    commands::DisconnectCause,
+    lease::{self, Lease, Renewal},
+    notification::QueueStatus,
     streams, subjects,
 };
 use serde::de::DeserializeOwned;
@@ -29,9 +30,9 @@ pub(crate) struct World {
     pub(crate) nats: Nats,
     pub(crate) bus: Bus,
     pub(crate) database: Database,
-    pub(crate) gateway: GatewayId,
+    pub(crate) gateway: Gateway,
     uri: String,
-    alive: Lease,
+    lease: Lease,
 }
 
 /// A matcher in this process.
@@ -59,9 +60,9 @@ impl World {
         streams::declare(&bus.js, 1).await.expect("streams");
         let uri = mongo.url();
         let database = Client::with_uri_str(&uri).await.expect("a client").database(database);
-        let gateway: GatewayId = "gateway-1".parse().expect("an id");
-        let alive = hold(&bus, &lease::gateway_key(&gateway), Duration::from_secs(600)).await;
-        Self { nats, bus, database, gateway, uri, alive }
+        let gateway = Gateway::start(&bus, &format!("gateway-{}", CommandId::new())).await;
+        let lease = hold(&bus, &lease::gateway_key(&gateway.id), Duration::from_secs(600)).await;
+        Self { nats, bus, database, gateway, uri, lease }
     }
 
     /// A world with one matcher.
@@ -80,79 +81,98 @@ impl World {
         Replica { shutdown, running }
     }
 
-    /// Keeps matchers from ticking, until it is given back.
-    pub(crate) async fn hold_the_tick(&self) -> Lease {
-        hold(&self.bus, lease::TICK, Duration::from_secs(600)).await
+    /// Keeps matchers from becoming the leader, until it is released.
+    pub(crate) async fn hold_leadership(&self) -> Lease {
+        hold(&self.bus, lease::LEADER, Duration::from_secs(600)).await
     }
 
-    /// The gateway of all people here is dead from now on.
-    pub(crate) async fn kill_gateway(self) -> Self {
-        self.alive.give_back().await.expect("given back");
-        let alive = hold(&self.bus, "gateway.another", Duration::from_secs(600)).await;
-        Self { alive, ..self }
+    /// The lease of the gateway of all people here lapses.
+    pub(crate) async fn let_lease_lapse(self) -> Self {
+        self.lease.release().await.expect("released");
+        let lease = hold(&self.bus, "gateway.another", Duration::from_secs(600)).await;
+        Self { lease, ..self }
     }
 
-    /// Publishes a command, and says its place in the stream.
+    /// It is back.
+    pub(crate) async fn renew_lease(self) -> Self {
+        let lease = hold(&self.bus, &lease::gateway_key(&self.gateway.id), Duration::from_secs(600)).await;
+        Self { lease, ..self }
+    }
+
+    /// Publishes a command whose reply nobody waits for, and returns its sequence in the stream.
     pub(crate) async fn publish(&self, command: &UserCommand) -> u64 {
-        let sent = self.bus.command(CommandId::new(), command, None).await.expect("sent");
+        let sent = self.bus.publish_command(CommandId::new(), command, None).await.expect("sent");
         sent.await.expect("stored in the stream").sequence
     }
 
-    pub(crate) async fn ask(&self, command: &UserCommand) -> Reply<UserView> {
+    /// Publishes a command and waits for its reply, as a gateway does.
+    pub(crate) async fn request(&self, command: &UserCommand) -> Reply<UserView> {
         let id = CommandId::new();
-        let reply = subjects::reply(&self.gateway, id);
-        let mut answers = self.bus.client.subscribe(reply.clone()).await.expect("subscribed");
-        let sent = self.bus.command(id, command, Some(&reply)).await.expect("sent");
+        self.gateway.awaits(id);
+        self.request_as(id, command).await
+    }
+
+    /// The same, by a gateway that has given up waiting when it is asked.
+    pub(crate) async fn request_as(&self, id: CommandId, command: &UserCommand) -> Reply<UserView> {
+        let reply_to = subjects::reply(&self.gateway.id, id);
+        let mut replies = self.bus.client.subscribe(reply_to.clone()).await.expect("subscribed");
+        let sent = self.bus.publish_command(id, command, Some(&reply_to)).await.expect("sent");
         sent.await.expect("stored in the stream");
-        let answer = soon(answers.next()).await.expect("an answer");
-        serde_json::from_slice(&answer.payload).expect("a reply")
+        let reply = soon(replies.next()).await.expect("a reply");
+        serde_json::from_slice(&reply.payload).expect("a reply")
     }
 
     pub(crate) async fn read(&self, user: UserId) -> UserView {
-        let answer: Reply<UserView> = self.bus.request(subjects::read_user(user), &()).await.expect("an answer");
-        good(answer)
+        let reply: Reply<UserView> = self.bus.request(subjects::read_user(user), &()).await.expect("a reply");
+        good(reply)
     }
 
-    /// Somebody whose events are listened to.
-    pub(crate) async fn somebody(&self) -> Person {
+    /// A user whose notifications are received.
+    pub(crate) async fn new_person(&self) -> Person {
         let id = UserId::new();
-        let events = self.bus.client.subscribe(subjects::live_of(id)).await.expect("subscribed");
-        Person { id, epoch: 0, events }
+        let notifications = self.bus.client.subscribe(subjects::notifications_of(id)).await.expect("subscribed");
+        Person { id, stamp: self.gateway.next_stamp(), notifications }
     }
 
-    pub(crate) fn connected(&self, user: UserId, reassert: Option<u64>) -> UserCommand {
-        UserCommand::Connected { user, gateway: self.gateway.clone(), reassert }
-    }
-
+    /// Opens a new connection.
     pub(crate) async fn connect(&self, person: &mut Person) -> UserView {
-        let view = good(self.ask(&self.connected(person.id, None)).await);
-        person.epoch = view.epoch;
-        view
+        person.stamp = self.gateway.open(person.id);
+        self.claim(person).await
+    }
+
+    /// Publishes the connection that was opened last, once more.
+    pub(crate) async fn claim(&self, person: &Person) -> UserView {
+        good(self.request(&UserCommand::Connected { user: person.id, stamp: person.stamp.clone() }).await)
     }
 
     pub(crate) async fn queue(&self, user: UserId, queue: Queue) -> Reply<UserView> {
-        self.ask(&UserCommand::QueueRequested { user, queue, settle_ms: 0 }).await
+        self.request(&UserCommand::QueueRequested { user, queue, settle_ms: 0 }).await
     }
 
     /// Somebody who is connected and waits.
     pub(crate) async fn waiting(&self, queue: Queue) -> Person {
-        let mut person = self.somebody().await;
+        let mut person = self.new_person().await;
         self.connect(&mut person).await;
         good(self.queue(person.id, queue).await);
         person
     }
 
-    pub(crate) async fn lose(&self, person: &Person, cause: Loss) -> Reply<UserView> {
-        let Person { id: user, epoch, .. } = *person;
-        self.ask(&UserCommand::Disconnected { user, epoch, seen: 7, cause }).await
+    pub(crate) fn disconnected(&self, person: &Person, cause: DisconnectCause) -> UserCommand {
+        let (user, stamp) = (person.id, person.stamp.clone());
+        UserCommand::Disconnected { user, stamp, delivered_seq: 7, cause }
+    }
+
+    pub(crate) async fn disconnect(&self, person: &Person, cause: DisconnectCause) -> Reply<UserView> {
+        self.gateway.forget(person.id);
+        self.request(&self.disconnected(person, cause)).await
     }
 
     pub(crate) async fn leave(&self, person: &Person) -> Reply<UserView> {
-        self.ask(&UserCommand::Left { user: person.id }).await
+        self.request(&UserCommand::Left { user: person.id }).await
     }
 
-    pub(crate) async fn join(&self, person: &Person) -> Reply<UserView> {
-        self.ask(&UserCommand::Joined { user: person.id }).await
+    pub(crate) async fn enter(&self, person: &Person, room: RoomId) -> Reply<UserView> {
+        self.request(&UserCommand::Entered { user: person.id, room }).await
     }
 
     /// Two in a room that neither has entered.
@@ -163,32 +183,32 @@ impl World {
         (vent, listen, room)
     }
 
-    /// Two whose conversation has begun.
+    /// Two whose conversation has started.
     pub(crate) async fn talking(&self) -> (Person, Person, RoomId) {
         let (vent, listen, room) = self.matched().await;
-        good(self.join(&vent).await);
-        good(self.join(&listen).await);
+        good(self.enter(&vent, room).await);
+        good(self.enter(&listen, room).await);
         (vent, listen, room)
     }
 
     pub(crate) async fn subscribe<T: DeserializeOwned>(&self, subject: &'static str) -> impl FnMut() -> Next<T> {
-        let told = self.bus.client.subscribe(subject).await.expect("subscribed");
-        let told = std::sync::Arc::new(tokio::sync::Mutex::new(told));
+        let updates = self.bus.client.subscribe(subject).await.expect("subscribed");
+        let updates = std::sync::Arc::new(tokio::sync::Mutex::new(updates));
         move || {
-            let told = told.clone();
+            let updates = updates.clone();
             Box::pin(async move {
-                let event = soon(async { told.lock().await.next().await }).await.expect("an event");
+                let event = soon(async { updates.lock().await.next().await }).await.expect("an event");
                 serde_json::from_slice(&event.payload).expect("its payload")
             })
         }
     }
 
-    /// Looks into the database after each tick, until it is as it should be.
+    /// Looks into the database after each round of matching, until it is as it should be.
     pub(crate) async fn becomes(&self, what: &str, check: impl AsyncFn(&Database) -> bool) {
-        let mut ticks = self.subscribe::<QueueStatus>(subjects::QUEUE_STATUS).await;
+        let mut rounds = self.subscribe::<QueueStatus>(subjects::QUEUE_STATUS).await;
         let watched = async {
             while !check(&self.database).await {
-                ticks().await;
+                rounds().await;
             }
         };
         timeout(PATIENCE, watched).await.unwrap_or_else(|_| panic!("it never came to this: {what}"));
@@ -207,7 +227,7 @@ type Next<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
 
 async fn hold(bus: &Bus, key: &str, ttl: Duration) -> Lease {
     let mut lease = Lease::new(bus, key, "the test", ttl).await.expect("a bucket");
-    assert_eq!(lease.hold().await.expect("an answer"), Held::Taken);
+    assert_eq!(lease.renew().await.expect("a reply"), Renewal::Acquired);
     lease
 }
 
@@ -225,10 +245,10 @@ pub(crate) fn good(reply: Reply<UserView>) -> UserView {
     }
 }
 
-/// Since when somebody waits.
+/// Since when person waits.
 pub(crate) fn waits_since(view: &UserView) -> i64 {
-    match view.place {
-        Place::Waiting { since_ms, .. } => since_ms,
+    match view.state {
+        UserState::Waiting { since_ms, .. } => since_ms,
         ref other => panic!("does not wait: {other:?}"),
     }
 }

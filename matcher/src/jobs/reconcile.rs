@@ -1,0 +1,134 @@
+//! Reconciliation: whatever lost an event (a panic in a session, a command lost with NATS, a failed read), what remains of
+//! it is found here. The leader compares the registers with what each gateway says that it serves, and users with their
+//! rooms. What it finds is counted, and the count stays 0 in a healthy system.
+
+use crate::{
+    commands::disconnect,
+    context::Context,
+    domain::{presence::Close, room::Cause},
+    metrics::ORPHANS_REMOVED,
+    rooms::{closing, for_each},
+    store::users::OpenConnection,
+};
+use anyhow::Context as _;
+use proto::{
+    ConnectionState, GatewayId, UserId,
+    bus::BusError,
+    lease,
+    presence::{CONNECTIONS_PAGE, ConnectionsReply, ConnectionsRequest, ResyncRequest, ServedConnection},
+    subjects,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+/// Whoever created a room or a user needs far less to write both.
+const ORPHAN_AGE: Duration = Duration::from_secs(60);
+
+/// Reconciles once: all gateways with a lease, then users and rooms.
+///
+/// # Errors
+/// The first that there was; the others are reconciled all the same.
+pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
+    let gateways: Vec<GatewayId> = lease::live_gateways(&context.bus).await?.into_iter().collect();
+    let reconciled = for_each(gateways, |gateway| async move {
+        reconcile_gateway(context, &gateway).await.with_context(|| format!("reconciling {gateway}"))
+    })
+    .await;
+    let orphans = remove_orphans(context).await;
+    reconciled.and(orphans)
+}
+
+/// The registers are read before the gateway is asked: a connection that is in them and not served any more was closed, and
+/// closing it again changes nothing.
+async fn reconcile_gateway(context: &Context, gateway: &GatewayId) -> anyhow::Result<()> {
+    let registered = context.store.users.open_connections(gateway).await?;
+    let served = match served_connections(context, gateway).await {
+        // It has ended since its lease was read.
+        Err(BusError::NoResponders { .. }) => return Ok(()),
+        served => served?,
+    };
+    let stamps: HashSet<(UserId, i64, u64)> = served.iter().map(key).collect();
+    let orphaned: Vec<OpenConnection> = registered
+        .iter()
+        .filter(|open| !stamps.contains(&(open.user, open.stamp().opened_at_ms, open.stamp().counter)))
+        .cloned()
+        .collect();
+    for_each(orphaned, |open| close_orphan(context, open)).await?;
+    resync_unknown(context, gateway, &registered, served).await
+}
+
+fn key(served: &ServedConnection) -> (UserId, i64, u64) {
+    (served.user, served.opened_at_ms, served.counter)
+}
+
+async fn served_connections(context: &Context, gateway: &GatewayId) -> Result<Vec<ServedConnection>, BusError> {
+    let (mut served, mut request) = (Vec::new(), ConnectionsRequest { after: None });
+    loop {
+        let page: ConnectionsReply = context.bus.request(subjects::gateway_connections(gateway), &request).await?;
+        request.after = page.connections.last().map(|last| last.user);
+        served.extend(page.connections);
+        if !page.more || request.after.is_none() {
+            return Ok(served);
+        }
+    }
+}
+
+/// Counts only what this changed: the gateway's own close may have been on its way.
+async fn close_orphan(context: &Context, open: OpenConnection) -> anyhow::Result<()> {
+    let before = context.store.users.get(open.user).await?;
+    let still_open = before.presence().connection().is_some_and(|now| now.is_open() && &now.stamp == open.stamp());
+    if still_open {
+        tracing::warn!(user.id = %open.user, gateway.id = %open.stamp().gateway, "orphaned connection closed");
+        metrics::counter!(ORPHANS_REMOVED).increment(1);
+        let (stamp, now) = (open.stamp().clone(), context.now_ms());
+        let close = Close { stamp, state: ConnectionState::Lost, delivered_seq: 0, now };
+        disconnect(context, open.user, &close).await?;
+    }
+    Ok(())
+}
+
+/// Sessions whose connection is not the register: their command was lost, or is on its way; or a newer connection has
+/// superseded them, and they were not notified.
+async fn resync_unknown(
+    context: &Context,
+    gateway: &GatewayId,
+    registered: &[OpenConnection],
+    served: Vec<ServedConnection>,
+) -> anyhow::Result<()> {
+    let known: HashMap<UserId, (i64, u64)> =
+        registered.iter().map(|open| (open.user, (open.stamp().opened_at_ms, open.stamp().counter))).collect();
+    let unknown = served.into_iter().filter(|one| known.get(&one.user) != Some(&(one.opened_at_ms, one.counter)));
+    let unknown: Vec<UserId> = unknown.map(|one| one.user).collect();
+    for users in unknown.chunks(CONNECTIONS_PAGE) {
+        let request = ResyncRequest { users: users.to_vec() };
+        let resynced: u64 = context.bus.request(subjects::gateway_resync(gateway), &request).await?;
+        tracing::debug!(gateway.id = %gateway, users = users.len(), resynced, "sessions resynced");
+    }
+    Ok(())
+}
+
+/// Users in rooms that do not exist, rooms whose members are elsewhere, and what is older than anything may be.
+async fn remove_orphans(context: &Context) -> anyhow::Result<()> {
+    let users = context.store.users.orphans().await?;
+    let rooms = context.store.rooms.orphans(context.ago(ORPHAN_AGE)).await?;
+    let found = users.len() + rooms.len();
+    if found > 0 {
+        metrics::counter!(ORPHANS_REMOVED).increment(found as u64);
+        tracing::warn!(users = users.len(), rooms = rooms.len(), "orphans removed");
+    }
+    let users = for_each(users, |(user, room)| remove_user(context, user, room.is_some())).await;
+    let rooms = for_each(rooms, |room| async move { closing::close(context, room.id(), Cause::Orphaned).await }).await;
+    users.and(rooms)
+}
+
+async fn remove_user(context: &Context, user: UserId, in_room: bool) -> anyhow::Result<()> {
+    match context.store.users.get(user).await?.room().filter(|_| in_room) {
+        Some(room) if context.store.rooms.get(room).await?.is_none() => {
+            closing::release_orphan(context, user, room).await
+        }
+        Some(room) => closing::close(context, room, Cause::Orphaned).await,
+        None => context.store.users.delete(user).await.map_err(Into::into),
+    }
+}
