@@ -43,7 +43,7 @@ pub(crate) async fn measure(stack: &Stack, pairs: usize, seconds: u64, floor: &F
         .map(|((name, before), (_, after))| format!("{name} {:.2} s", (after - before) * 1000.0 / count));
     println!("           CPU for 1000 messages: {}", used.collect::<Vec<_>>().join(", "));
     for (author, _) in &rooms {
-        author.get("leave_room", Value::Null).await?;
+        author.request_data("leave_room", Value::Null).await?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(crate) async fn measure(stack: &Stack, crowd: usize) -> anyhow::Result<()> {
     let waits = try_join_all(sockets.iter().enumerate().map(|(n, socket)| async move {
         let asked = Instant::now();
         let queue = ["vent", "listen", "talk", "talk"][n % 4];
-        socket.get("request_queue", json!({"queue": queue})).await?;
+        socket.request_data("request_queue", json!({"queue": queue})).await?;
         socket.wait_for("queue_complete").await?;
         anyhow::Ok(asked.elapsed())
     }))
@@ -35,7 +35,7 @@ pub(crate) async fn measure(stack: &Stack, crowd: usize) -> anyhow::Result<()> {
     println!("           {:.0} pairs/s", crowd as f64 / 2.0 / took.as_secs_f64());
     for socket in &sockets {
         // Whoever comes second finds that it is over.
-        let _left: Value = socket.ask("leave_room", Value::Null).await?;
+        let _left: Value = socket.request("leave_room", Value::Null).await?;
     }
     Ok(())
 }

@@ -104,7 +104,7 @@ fn in_mongodb(fact: &Fact) -> String {
 fn names(change: &Change, whom: &str) -> bool {
     match change {
         Change::Opened { room, members } => room == whom || members.iter().any(|(user, _)| user == whom),
-        Change::Announced { room } | Change::Begun { room } => room == whom,
+        Change::Announced { room } | Change::Started { room } => room == whom,
         Change::Closed { room } | Change::Gone { room } => room == whom,
         Change::Stored { room, author, .. } => room == whom || author == whom,
         Change::Present { user, .. } | Change::Absent { user } => user == whom,

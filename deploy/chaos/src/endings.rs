@@ -41,7 +41,7 @@ fn for_a_reason(known: &Known<'_>, id: &str, room: &Room, found: &mut Findings) 
     let users: Vec<&str> = room.members.iter().map(|(user, _)| user.as_str()).collect();
     // An old client does not learn whether the gateway has heard that it is back.
     let unsure = users.iter().any(|user| known.is_old(user) && known.connections(user).len() > 1);
-    if unsure || !room.closed_known || room.begun.is_none() {
+    if unsure || !room.closed_known || room.started.is_none() {
         return;
     }
     found.judged("ends for a reason", room.closed);
@@ -105,7 +105,7 @@ fn heard_of(known: &Known<'_>, id: &str, room: &Room, user: &str) -> bool {
         _ => false,
     };
     let time = room.opened - AT_ONCE..=room.closed + AT_ONCE;
-    room.begun.is_some() || known.of_user(user).iter().any(|entry| time.contains(&entry.at) && of_this(&entry.what))
+    room.started.is_some() || known.of_user(user).iter().any(|entry| time.contains(&entry.at) && of_this(&entry.what))
 }
 
 /// When somebody was told that this room is over. An old client is told that the partner is gone, which may have

@@ -21,7 +21,7 @@ pub(crate) struct Room {
     pub(crate) closed: Ms,
     pub(crate) closed_known: bool,
     /// When both had entered.
-    pub(crate) begun: Option<Ms>,
+    pub(crate) started: Option<Ms>,
     /// When the first of its messages was erased.
     pub(crate) erased: Option<Ms>,
 }
@@ -89,9 +89,9 @@ impl<'a> Known<'a> {
                 Change::Opened { room, members } => {
                     self.rooms.insert(room, opened(*at, members, self.end));
                 }
-                Change::Begun { room } => {
+                Change::Started { room } => {
                     if let Some(life) = self.rooms.get_mut(room.as_str()) {
-                        life.begun.get_or_insert(*at);
+                        life.started.get_or_insert(*at);
                     }
                 }
                 Change::Announced { .. } => {}
@@ -178,5 +178,5 @@ impl<'a> Known<'a> {
 
 fn opened(at: Ms, members: &[(String, String)], end: Ms) -> Room {
     let members = members.to_vec();
-    Room { members, opened: at, closed: end, closed_known: false, begun: None, erased: None }
+    Room { members, opened: at, closed: end, closed_known: false, started: None, erased: None }
 }

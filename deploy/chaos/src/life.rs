@@ -208,7 +208,7 @@ impl Life {
     /// The answer; a connection on which none comes is given up.
     async fn ask(&mut self, event: &str, data: Value) -> Option<Value> {
         let socket = self.line.as_ref()?.socket.clone();
-        let answer = timeout(PATIENCE, socket.ask(event, data)).await;
+        let answer = timeout(PATIENCE, socket.request(event, data)).await;
         drop(socket);
         match answer {
             Ok(Ok(answer)) => Some(answer),

@@ -104,7 +104,7 @@ impl Old {
         let word = if self.kind == Kind::React { "register_sid" } else { "hello" };
         let connecting = async {
             let socket = Socket::connect(&url, None).await?;
-            socket.say(word, &secret).await?;
+            socket.emit(word, &secret).await?;
             anyhow::Ok(socket)
         };
         let Ok(Ok(socket)) = timeout(PATIENCE, connecting).await else {
@@ -178,7 +178,7 @@ impl Old {
                 }
                 let Some((socket, _)) = &self.line else { return };
                 // When it fails the connection is gone, which comes next.
-                let _gone = socket.say("join_room", &json!(self.person.secret)).await;
+                let _gone = socket.emit("join_room", &json!(self.person.secret)).await;
             }
             "user_connected" => {
                 self.alone = None;
@@ -223,8 +223,8 @@ impl Old {
         let Some((socket, connection)) = self.line.take() else { return false };
         self.note(Event::Leaving);
         match self.kind {
-            Kind::Angular => drop(socket.say("leave_room", &json!(self.person.secret)).await),
-            Kind::React => drop(socket.say_goodbye().await),
+            Kind::Angular => drop(socket.emit("leave_room", &json!(self.person.secret)).await),
+            Kind::React => drop(socket.send_disconnect().await),
         }
         // The page stays open for a moment.
         sleep(Duration::from_millis(300)).await;

@@ -11,9 +11,9 @@ use async_nats::{Client, HeaderMap, jetstream};
 use local::Stack;
 use mongodb::bson::doc;
 use proto::{
-    RoomCommand, RoomId, UserCommand, UserId,
-    bus::{REASON, encode},
-    commands::Loss,
+    Command as _, ConnectionStamp, GatewayId, RoomCommand, RoomId, UserCommand, UserId,
+    bus::{REASON, encode, now_ms},
+    commands::DisconnectCause,
     streams, subjects,
 };
 use tokio::time::{Instant, sleep, timeout};
@@ -42,8 +42,9 @@ impl Poison {
         let picky = doc! { "collMod": "users", "validator": { "_id": refused } };
         database.run_command(picky).await.context("making MongoDB refuse somebody")?;
         let client = async_nats::connect(stack.nats_url().split(',').collect::<Vec<_>>()).await?;
+        let gateway = "poison".parse().map_err(anyhow::Error::msg)?;
         let stop = CancellationToken::new();
-        let publishing = tokio::spawn(publish(client.clone(), stop.clone()));
+        let publishing = tokio::spawn(publish(client.clone(), stop.clone(), gateway));
         Ok(Self { client, stop, publishing })
     }
 
@@ -77,7 +78,7 @@ impl Found {
         for number in state.first_sequence..=state.last_sequence {
             let Ok(letter) = stream.get_raw_message(number).await else { continue };
             let reason = letter.headers.get(REASON).map_or("", |reason| reason.as_str());
-            let subject = subjects::before_death(&letter.subject).context("the subject of a dead letter")?;
+            let subject = subjects::original_subject(&letter.subject).context("the subject of a dead letter")?;
             self.judge(subject.to_string(), reason);
             stream.delete_message(number).await?;
         }
@@ -96,13 +97,13 @@ impl Found {
     }
 }
 
-async fn publish(client: Client, stop: CancellationToken) -> Expected {
+async fn publish(client: Client, stop: CancellationToken, gateway: GatewayId) -> Expected {
     let js = jetstream::new(client);
     let mut expected = Expected::new();
     let mut number = 0;
     while stop.run_until_cancelled(sleep(EVERY)).await.is_some() {
         number += 1;
-        let (subject, payload, words) = something_bad(number);
+        let (subject, payload, words) = something_bad(number, &gateway);
         let id = format!("poison-{number}");
         // As often as it takes; the stream has it once.
         while !published(&js, &subject, &id, &payload).await {
@@ -124,17 +125,21 @@ async fn published(js: &jetstream::Context, subject: &str, id: &str, payload: &[
 }
 
 /// A subject, a payload, and what the reason says.
-fn something_bad(number: u64) -> (String, Vec<u8>, &'static str) {
+fn something_bad(number: u64, gateway: &GatewayId) -> (String, Vec<u8>, &'static str) {
     let (room, author) = (RoomId::new(), UserId::new());
     let sent = RoomCommand::MessageSent { room, author, nonce: "poison".into(), content: "poison".into() };
-    let sent = subjects::room_command(&sent).to_string();
-    let gone = |user| UserCommand::Disconnected { user, epoch: 1, seen: 0, cause: Loss::Lost };
+    let sent = sent.subject().to_string();
     // Begins with 0000…, which MongoDB refuses.
-    let refused = gone(format!("{number:032x}").parse().unwrap_or_else(|_| UserId::new()));
+    let refused = disconnected(format!("{number:032x}").parse().unwrap_or_else(|_| UserId::new()), gateway);
     match number % 4 {
         0 => (sent, b"no command".to_vec(), "not a known command"),
-        1 => (subjects::user_command(&gone(author)).to_string(), b"{\"v\":99}".to_vec(), "payload version"),
+        1 => (disconnected(author, gateway).subject().to_string(), b"{\"v\":99}".to_vec(), "payload version"),
         2 => (sent, b"{\"v\":1,\"type\":\"unheard of\"}".to_vec(), "not a known command"),
-        _ => (subjects::user_command(&refused).to_string(), encode(&refused).to_vec(), "validation"),
+        _ => (refused.subject().to_string(), encode(&refused).to_vec(), "validation"),
     }
+}
+
+fn disconnected(user: UserId, gateway: &GatewayId) -> UserCommand {
+    let stamp = ConnectionStamp { opened_at_ms: now_ms(), gateway: gateway.clone(), counter: 1 };
+    UserCommand::Disconnected { user, stamp, delivered_seq: 0, cause: DisconnectCause::Lost }
 }

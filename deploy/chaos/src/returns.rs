@@ -42,9 +42,9 @@ fn not_silenced(known: &Known<'_>, user: &str, found: &mut Findings) {
     }
 }
 
-/// The room of somebody whose conversation has begun by this time.
+/// The room of somebody whose conversation has started by this time.
 fn conversation<'k>(known: &'k Known<'_>, user: &str, at: Ms) -> Option<(&'k str, &'k Room)> {
-    known.room_of(user, at).filter(|(_, room)| room.begun.is_some_and(|begun| begun < at))
+    known.room_of(user, at).filter(|(_, room)| room.started.is_some_and(|started| started < at))
 }
 
 /// Nothing excuses it but the end of the room, for a reason: somebody left, or the partner was away for too long.

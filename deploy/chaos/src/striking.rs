@@ -24,7 +24,7 @@ pub(crate) const PAUSE: Duration = Duration::from_secs(10);
 /// How long a killed server stays away.
 const AWAY: Duration = Duration::from_secs(3);
 /// What says that a matcher ticks, and that a chat-store has partitions.
-const TICKING: &str = "talk_ticking ";
+const TICKING: &str = "talk_matcher_leader ";
 const STORING: &str = "talk_active_partitions ";
 /// How soon a service answers what it counts.
 const ANSWER: Duration = Duration::from_secs(2);

@@ -42,7 +42,8 @@ pub(crate) async fn ask_to_send(
     first: bool,
 ) -> impl Future<Output = Answer> + use<> {
     let message = json!({"content": format!("message {number}"), "nonce": nonce});
-    let said = if first { Some(timeout(ACKNOWLEDGED, socket.begin("send_message", &message)).await) } else { None };
+    let said =
+        if first { Some(timeout(ACKNOWLEDGED, socket.start_request("send_message", &message)).await) } else { None };
     async move {
         if !first {
             sleep(AGAIN).await;
@@ -51,7 +52,7 @@ pub(crate) async fn ask_to_send(
         let answering = async {
             match said {
                 Some(said) => anyhow::Ok(said??.await?),
-                None => socket.ask("send_message", message).await,
+                None => socket.request("send_message", message).await,
             }
         };
         let answer = timeout(ACKNOWLEDGED, answering).await;
@@ -69,7 +70,7 @@ impl Life {
         let (Some(line), Some(message_id)) = (&self.line, self.heard.take()) else { return };
         let socket = line.socket.clone();
         self.sending.spawn(async move {
-            let _answer = timeout(PATIENCE, socket.ask("like_message", json!({"message_id": message_id}))).await;
+            let _answer = timeout(PATIENCE, socket.request("like_message", json!({"message_id": message_id}))).await;
             Answer::Liked
         });
     }

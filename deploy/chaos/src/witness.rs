@@ -38,8 +38,8 @@ pub enum Change {
         /// Of which room.
         room: String,
     },
-    /// Both have entered: the conversation has begun.
-    Begun {
+    /// Both have entered: the conversation has started.
+    Started {
         /// In which room.
         room: String,
     },
@@ -71,14 +71,14 @@ pub enum Change {
         /// Its id.
         id: String,
     },
-    /// Somebody has this connection, as the matcher has it.
+    /// The register of a user holds this connection as open.
     Present {
         /// Who.
         user: String,
-        /// The connection's number.
-        epoch: u64,
+        /// The connection's stamp: when it was opened, by its gateway's clock.
+        opened_at: Ms,
     },
-    /// Somebody has no connection, as the matcher has it.
+    /// The register of a user holds no open connection.
     Absent {
         /// Who.
         user: String,
@@ -196,16 +196,19 @@ fn updated(room: String, update: &Document) -> Option<Change> {
     if fields.get_bool("open").is_ok_and(|open| !open) {
         return Some(Change::Closed { room });
     }
-    if fields.get_bool("begun").unwrap_or(false) {
-        return Some(Change::Begun { room });
+    if fields.get_bool("started").unwrap_or(false) {
+        return Some(Change::Started { room });
     }
     fields.contains_key("announced_at").then_some(Change::Announced { room })
 }
 
 fn present(user: String, document: &Document) -> Option<Change> {
-    let connected = document.get_bool("connected").ok()?;
-    let epoch = document.get_i64("epoch").ok().or_else(|| document.get_i32("epoch").ok().map(i64::from))?;
-    Some(if connected { Change::Present { user, epoch: u64::try_from(epoch).ok()? } } else { Change::Absent { user } })
+    let erased = document.get_str("state").ok()? == "gone";
+    let open = |connection: &&Document| connection.get_str("state").is_ok_and(|state| state == "open");
+    let Some(connection) = document.get_document("connection").ok().filter(open).filter(|_| !erased) else {
+        return Some(Change::Absent { user });
+    };
+    Some(Change::Present { user, opened_at: connection.get_i64("opened_at_ms").ok()? })
 }
 
 fn stored(id: String, document: &Document) -> Option<Change> {

@@ -73,7 +73,7 @@ impl Crowd {
         while Instant::now() < until {
             ticks.tick().await;
             let message = json!({"content": "x", "nonce": "bysocket"});
-            let answer = timeout(REFUSED, self.people[0].1.ask("send_message", message)).await;
+            let answer = timeout(REFUSED, self.people[0].1.request("send_message", message)).await;
             let answer = answer.expect("in time").expect("an answer");
             assert_eq!((&answer["success"], &answer["code"]), (&json!(false), &json!("unavailable")));
         }
@@ -127,7 +127,7 @@ impl Crowd {
         let returned = Instant::now();
         let [(_, author), (_, partner), ..] = self.people.as_slice() else { panic!("two people") };
         loop {
-            let answer = author.ask("send_message", json!({"content": "x", "nonce": "bysocket"})).await;
+            let answer = author.request("send_message", json!({"content": "x", "nonce": "bysocket"})).await;
             let answer = answer.expect("an answer");
             if answer["success"] == true {
                 break;

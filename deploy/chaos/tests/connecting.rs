@@ -45,10 +45,10 @@ async fn an_attempt_that_was_given_up_does_not_silence_the_newer_connection() {
     mongo.signal(Signal::SIGCONT);
 
     newer.wait_for("resumed").await.expect("the newer one counts");
-    newer.get("request_queue", json!({"queue": "talk"})).await.expect("queued");
+    newer.request_data("request_queue", json!({"queue": "talk"})).await.expect("queued");
     let ben = Person::arrive(gateway).await.expect("a new user");
     let bens = ben.connect(gateway).await.expect("a connection");
-    bens.get("request_queue", json!({"queue": "talk"})).await.expect("queued");
+    bens.request_data("request_queue", json!({"queue": "talk"})).await.expect("queued");
     loop {
         let event = newer.next().await.expect("a partner");
         assert_ne!(event.name, "replaced", "silenced by an older attempt");

@@ -10,8 +10,8 @@ pub fn run_as_service() -> Option<ExitCode> {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let kind = args.first().and_then(|name| Kind::named(name))?;
     Some(match kind {
-        Kind::Gateway => proto::service::main(args, gateway::run),
-        Kind::Matcher => proto::service::main(args, matcher::run),
-        Kind::ChatStore => proto::service::main(args, chat_store::run),
+        Kind::Gateway => proto::process::main(args, gateway::run),
+        Kind::Matcher => proto::process::main(args, matcher::run),
+        Kind::ChatStore => proto::process::main(args, chat_store::run),
     })
 }

@@ -1,9 +1,9 @@
-//! Somebody who uses *talk to me*, for tests and load: the REST of the gateway, and Socket.IO 5
-//! over WebSocket as far as current clients use it. The real client libraries are tested apart.
+//! A client of *talk to me* for tests and load: the REST API of the gateway, and Socket.IO 5 over WebSocket as far as
+//! current clients use it. The real client libraries are tested in `deploy/clients`.
 //!
-//! - [`Person`]: who they are, what they ask by REST.
-//! - [`Socket`]: one connection; asks with acknowledgement, and waits for events.
-//! - [`pair`]: two of them who have met.
+//! - [`Person`]: a user id with its secret, and REST requests.
+//! - [`Socket`]: one connection; emits events, requests with acknowledgement, waits for events.
+//! - [`pair`]: two clients that were matched and have entered their room.
 
 mod meeting;
 mod socket;
@@ -16,43 +16,43 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long anything may take before a test calls it missing. Generous: machines are noisy.
+/// How long anything may take before a test fails. Generous, since test machines are busy.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Somebody with a secret.
+/// A user and the secret that proves it.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// Their id.
+    /// The user's id.
     pub user: String,
-    /// What proves it.
+    /// The signed token of this user.
     pub secret: String,
     http: Client,
 }
 
 impl Person {
-    /// Opens the page: GET /auth.
+    /// Creates a user as the Angular client does: GET /auth.
     ///
     /// # Errors
-    /// When the gateway does not answer as it should.
+    /// When the gateway does not reply as the contract says.
     pub async fn arrive(gateway: &str) -> anyhow::Result<Self> {
         let http = Client::new();
-        let answer: Value = http.get(format!("{gateway}/auth")).send().await?.json().await?;
-        let text = |field: &str| answer["data"][field].as_str().map(ToOwned::to_owned).context("no new user");
+        let envelope: Value = http.get(format!("{gateway}/auth")).send().await?.json().await?;
+        let text = |field: &str| envelope["data"][field].as_str().map(ToOwned::to_owned).context("no new user");
         Ok(Self { user: text("user_id")?, secret: text("secret")?, http })
     }
 
-    /// Opens the second old front-end: POST /queue with an empty body.
+    /// Creates a user who waits in talk, as the React client does: POST /queue with an empty body.
     ///
     /// # Errors
-    /// When the gateway does not answer as it should.
+    /// When the gateway does not reply as the contract says.
     pub async fn arrive_in_talk(gateway: &str) -> anyhow::Result<Self> {
         let http = Client::new();
-        let answer: Value = http.post(format!("{gateway}/queue")).send().await?.json().await?;
-        let text = |field: &str| answer["data"][field].as_str().map(ToOwned::to_owned).context("no new user");
+        let envelope: Value = http.post(format!("{gateway}/queue")).send().await?.json().await?;
+        let text = |field: &str| envelope["data"][field].as_str().map(ToOwned::to_owned).context("no new user");
         Ok(Self { user: text("id")?, secret: text("secret")?, http })
     }
 
-    /// Connects as a current client does, authenticated in the handshake.
+    /// Connects as a current client does, with the secret in the handshake.
     ///
     /// # Errors
     /// When the gateway refuses.
@@ -60,7 +60,7 @@ impl Person {
         Socket::connect(gateway, Some(json!({"secret": self.secret}))).await
     }
 
-    /// Connects again after a loss, having seen this room sequence.
+    /// Connects again after a loss; `last_seq` is the last room sequence that was received.
     ///
     /// # Errors
     /// When the gateway refuses.
@@ -68,44 +68,44 @@ impl Person {
         Socket::connect(gateway, Some(json!({"secret": self.secret, "last_seq": last_seq}))).await
     }
 
-    /// Connects as an old client does, which says `hello` afterwards.
+    /// Connects as the Angular client does, which emits `hello` afterwards.
     ///
     /// # Errors
     /// When the gateway refuses.
     pub async fn connect_and_hello(&self, gateway: &str) -> anyhow::Result<Socket> {
         let socket = Socket::connect(gateway, None).await?;
-        socket.say("hello", &json!(self.secret)).await?;
+        socket.emit("hello", &json!(self.secret)).await?;
         Ok(socket)
     }
 
-    /// Posts JSON to a route, with the secret in it.
+    /// Posts JSON to a route, with the secret added.
     ///
     /// # Errors
-    /// When no answer comes.
+    /// When no reply comes, or one that is not JSON.
     pub async fn post(&self, gateway: &str, route: &str, mut body: Value) -> anyhow::Result<(StatusCode, Value)> {
         body["secret"] = json!(self.secret);
         read(self.http.post(format!("{gateway}{route}")).json(&body).timeout(PATIENCE).send().await?).await
     }
 
-    /// Posts a message of the first old front-end; the stored message.
+    /// Posts a message as the Angular client does and returns it as it was stored.
     ///
     /// # Errors
-    /// When it was not kept.
+    /// When it was not stored.
     pub async fn post_message(&self, gateway: &str, text: &str) -> anyhow::Result<Value> {
         let nonce = &uuid::Uuid::new_v4().simple().to_string()[..16];
         match self.post(gateway, "/messages", json!({"message": text, "nonce": nonce})).await? {
-            (StatusCode::CREATED, answer) => Ok(answer["data"].clone()),
-            (status, answer) => bail!("the message was not kept: {status} {answer}"),
+            (StatusCode::CREATED, envelope) => Ok(envelope["data"].clone()),
+            (status, envelope) => bail!("message not stored: {status} {envelope}"),
         }
     }
 }
 
 async fn read(response: Response) -> anyhow::Result<(StatusCode, Value)> {
     let status = response.status();
-    Ok((status, response.json().await.context("an answer that is no JSON")?))
+    Ok((status, response.json().await.context("the reply is not JSON")?))
 }
 
-/// A nonce that nobody has.
+/// A new unique nonce.
 #[must_use]
 pub fn nonce() -> String {
     uuid::Uuid::new_v4().simple().to_string()

@@ -1,12 +1,12 @@
-//! Two people meet.
+//! Two clients are matched.
 
 use crate::{Person, Socket};
 use serde_json::json;
 
-/// Two people in a room: one came to vent, the other to listen.
+/// Two clients in one room, the first from vent, the second from listen.
 ///
 /// # Errors
-/// When a gateway refuses one of them, or they do not meet in time.
+/// When a gateway refuses one of them, or they are not matched in time.
 pub async fn pair(first: &str, second: &str) -> anyhow::Result<[(Person, Socket); 2]> {
     let people = [queued(first, "vent").await?, queued(second, "listen").await?];
     for (_, socket) in &people {
@@ -15,10 +15,10 @@ pub async fn pair(first: &str, second: &str) -> anyhow::Result<[(Person, Socket)
     Ok(people)
 }
 
-/// Somebody who has just come and waits.
+/// A new user who waits in this queue.
 async fn queued(gateway: &str, queue: &str) -> anyhow::Result<(Person, Socket)> {
     let person = Person::arrive(gateway).await?;
     let socket = person.connect(gateway).await?;
-    socket.get("request_queue", json!({"queue": queue})).await?;
+    socket.request_data("request_queue", json!({"queue": queue})).await?;
     Ok((person, socket))
 }

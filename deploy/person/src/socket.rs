@@ -3,11 +3,12 @@
 use crate::{PATIENCE, nonce};
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,7 +22,7 @@ use tokio::{
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
-type Asked = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
+type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Value>>>>;
 type Sink = Arc<AsyncMutex<SplitSink<Stream, Message>>>;
 
 /// An event and its first argument.
@@ -33,21 +34,21 @@ pub struct Event {
     pub data: Value,
 }
 
-/// One connection. Dropping it cuts it off, as a lost network would.
+/// One connection. Dropping it closes the TCP connection without a goodbye, as a lost network would.
 #[derive(Debug)]
 pub struct Socket {
     sink: Sink,
     events: AsyncMutex<mpsc::UnboundedReceiver<Event>>,
-    asked: Asked,
+    pending: Pending,
     next_id: AtomicU64,
     reader: JoinHandle<()>,
 }
 
 impl Socket {
-    /// Connects, with what a current client says of itself or without.
+    /// Connects, with the `auth` payload of a current client or without.
     ///
     /// # Errors
-    /// When the gateway is not there, or refuses; then its sentence.
+    /// When the gateway is unreachable, or refuses; then with its error.
     pub async fn connect(gateway: &str, auth: Option<Value>) -> anyhow::Result<Self> {
         timeout(PATIENCE, Self::handshake(gateway, auth)).await.context("the handshake took too long")?
     }
@@ -57,12 +58,12 @@ impl Socket {
         let (stream, _) = connect_async(format!("{address}/socket.io/?EIO=4&transport=websocket")).await?;
         let (sink, mut stream) = stream.split();
         let sink = Arc::new(AsyncMutex::new(sink));
-        let hello = format!("40{}", auth.map_or_else(String::new, |auth| auth.to_string()));
+        let connect = format!("40{}", auth.map_or_else(String::new, |auth| auth.to_string()));
         loop {
             let frame = stream.next().await.context("the connection was closed")??;
             let Message::Text(text) = frame else { continue };
             match text.as_str() {
-                open if open.starts_with('0') => send(&sink, hello.clone()).await?,
+                open if open.starts_with('0') => send(&sink, connect.clone()).await?,
                 "2" => send(&sink, "3".to_owned()).await?,
                 refused if refused.starts_with("44") => bail!("refused: {}", &refused[2..]),
                 connected if connected.starts_with("40") => break,
@@ -70,16 +71,16 @@ impl Socket {
             }
         }
         let (sender, events) = mpsc::unbounded_channel();
-        let asked = Asked::default();
-        let reader = tokio::spawn(read(stream, sink.clone(), sender, asked.clone()));
-        Ok(Self { sink, events: AsyncMutex::new(events), asked, next_id: AtomicU64::new(1), reader })
+        let pending = Pending::default();
+        let reader = tokio::spawn(read(stream, sink.clone(), sender, pending.clone()));
+        Ok(Self { sink, events: AsyncMutex::new(events), pending, next_id: AtomicU64::new(1), reader })
     }
 
     /// Emits an event without waiting for anything.
     ///
     /// # Errors
-    /// When the connection is gone.
-    pub async fn say(&self, event: &str, data: &Value) -> anyhow::Result<()> {
+    /// When the connection is closed.
+    pub async fn emit(&self, event: &str, data: &Value) -> anyhow::Result<()> {
         send(&self.sink, format!("42{}", json!([event, data]))).await
     }
 
@@ -87,44 +88,47 @@ impl Socket {
     ///
     /// # Errors
     /// When none comes.
-    pub async fn ask(&self, event: &str, data: Value) -> anyhow::Result<Value> {
-        let answer = self.begin(event, &data).await?;
-        timeout(PATIENCE, answer).await.context("no acknowledgement in time")?.context("the connection is gone")
+    pub async fn request(&self, event: &str, data: Value) -> anyhow::Result<Value> {
+        let acknowledgement = self.start_request(event, &data).await?;
+        timeout(PATIENCE, acknowledgement)
+            .await
+            .context("no acknowledgement in time")?
+            .context("the connection is closed")
     }
 
-    /// Emits an event; its acknowledgement comes later. What is begun first is sent first.
+    /// Emits an event; the receiver resolves with its acknowledgement. Requests are sent in the order of these calls.
     ///
     /// # Errors
-    /// When the connection is gone.
-    pub async fn begin(&self, event: &str, data: &Value) -> anyhow::Result<oneshot::Receiver<Value>> {
+    /// When the connection is closed.
+    pub async fn start_request(&self, event: &str, data: &Value) -> anyhow::Result<oneshot::Receiver<Value>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        self.pending.lock().insert(id, sender);
         send(&self.sink, format!("42{id}{}", json!([event, data]))).await?;
         Ok(receiver)
     }
 
-    /// Asks, and gives the data of a good answer.
+    /// The same, and returns the data of the envelope.
     ///
     /// # Errors
-    /// When the answer is an error; then that.
-    pub async fn get(&self, event: &str, data: Value) -> anyhow::Result<Value> {
-        let mut answer = self.ask(event, data).await?;
-        if answer["success"] == true { Ok(answer["data"].take()) } else { bail!("{event} was refused: {answer}") }
+    /// When the envelope holds an error, or none comes.
+    pub async fn request_data(&self, event: &str, data: Value) -> anyhow::Result<Value> {
+        let mut envelope = self.request(event, data).await?;
+        if envelope["success"] == true { Ok(envelope["data"].take()) } else { bail!("{event} refused: {envelope}") }
     }
 
-    /// Sends a message; the stored one.
+    /// Sends a message and returns it as it was stored.
     ///
     /// # Errors
-    /// When it was not kept.
+    /// When it was not stored.
     pub async fn send(&self, text: &str) -> anyhow::Result<Value> {
-        self.get("send_message", json!({"content": text, "nonce": nonce()})).await
+        self.request_data("send_message", json!({"content": text, "nonce": nonce()})).await
     }
 
-    /// The next event, whatever it is.
+    /// The next event.
     ///
     /// # Errors
-    /// When none comes in time, or the connection is gone.
+    /// When none comes in time, or the connection is closed.
     pub async fn next(&self) -> anyhow::Result<Event> {
         self.next_within(PATIENCE).await?.context("no event in time")
     }
@@ -132,16 +136,16 @@ impl Socket {
     /// The next event, if one comes in this time.
     ///
     /// # Errors
-    /// When the connection is gone.
+    /// When the connection is closed.
     pub async fn next_within(&self, time: Duration) -> anyhow::Result<Option<Event>> {
         match timeout(time, async { self.events.lock().await.recv().await }).await {
             Ok(Some(event)) => Ok(Some(event)),
-            Ok(None) => bail!("the connection is gone"),
+            Ok(None) => bail!("the connection is closed"),
             Err(_nothing) => Ok(None),
         }
     }
 
-    /// Waits for an event of this name and gives what it carries; others are passed over.
+    /// Waits for an event of this name and returns its data; others are skipped.
     ///
     /// # Errors
     /// When it does not come in time.
@@ -162,19 +166,19 @@ impl Socket {
         self.reader.abort();
     }
 
-    /// Says goodbye, as a client does that disconnects on purpose.
+    /// Leaves the namespace, as a client does that disconnects on purpose, and closes the connection.
     ///
     /// # Errors
-    /// When the connection is gone already.
+    /// When the connection is closed already.
     pub async fn disconnect(self) -> anyhow::Result<()> {
-        self.say_goodbye().await
+        self.send_disconnect().await
     }
 
-    /// The same, with the connection left open for a while.
+    /// Leaves the namespace; the connection stays open.
     ///
     /// # Errors
-    /// When the connection is gone already.
-    pub async fn say_goodbye(&self) -> anyhow::Result<()> {
+    /// When the connection is closed already.
+    pub async fn send_disconnect(&self) -> anyhow::Result<()> {
         send(&self.sink, "41".to_owned()).await
     }
 }
@@ -186,14 +190,14 @@ impl Drop for Socket {
 }
 
 async fn send(sink: &Sink, text: String) -> anyhow::Result<()> {
-    sink.lock().await.send(Message::text(text)).await.context("the connection is gone")
+    sink.lock().await.send(Message::text(text)).await.context("the connection is closed")
 }
 
 async fn read(
     mut stream: futures_util::stream::SplitStream<Stream>,
     sink: Sink,
     events: mpsc::UnboundedSender<Event>,
-    asked: Asked,
+    pending: Pending,
 ) {
     while let Some(Ok(frame)) = stream.next().await {
         let Message::Text(text) = frame else { continue };
@@ -202,17 +206,17 @@ async fn read(
                 break;
             }
         } else if let Some(event) = text.strip_prefix("42").and_then(event) {
-            // Nobody listens any more: the socket was dropped.
+            // Fails when the socket was dropped.
             let _dropped = events.send(event);
-        } else if let Some((id, answer)) = text.strip_prefix("43").and_then(acknowledgement) {
-            let waiting = asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        } else if let Some((id, envelope)) = text.strip_prefix("43").and_then(acknowledgement) {
+            let waiting = pending.lock().remove(&id);
             if let Some(waiting) = waiting {
-                let _given_up = waiting.send(answer);
+                let _given_up = waiting.send(envelope);
             }
         }
     }
-    // Whoever waits for an answer hears at once that none will come.
-    asked.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    // Dropping the senders ends all requests: no acknowledgement will come.
+    pending.lock().clear();
 }
 
 fn event(json: &str) -> Option<Event> {

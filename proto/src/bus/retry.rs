@@ -32,7 +32,7 @@ pub fn is_transient(error: &anyhow::Error) -> bool {
 
 #[cfg(feature = "mongodb")]
 fn is_transient_in_mongodb(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause.downcast_ref().is_some_and(crate::process::database::is_transient)
+    cause.downcast_ref().is_some_and(crate::process::database::errors::is_transient)
 }
 
 #[cfg(not(feature = "mongodb"))]

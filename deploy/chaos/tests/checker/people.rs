@@ -27,7 +27,7 @@ fn trying_to_come_back(seen: bool, opened: Ms) -> usize {
     story.lost(100, "ann", 1);
     story.at(4_900, "ann", Event::Coming);
     if seen {
-        story.fact(4_950, Change::Present { user: "ann".to_owned(), epoch: 7 });
+        story.fact(4_950, Change::Present { user: "ann".to_owned(), opened_at: 7 });
     }
     story.opened(opened, "r", [("ann", "talk"), ("ben", "talk")]);
     story.at(11_900, "ann", Event::Missed);
@@ -50,7 +50,7 @@ fn somebody_whom_mongodb_has_as_gone_is_a_ghost_after_half_a_second() {
         story.lost(100, "ann", 1);
         story.fact(110, Change::Absent { user: "ann".to_owned() });
         if let Some(back) = back {
-            story.fact(back, Change::Present { user: "ann".to_owned(), epoch: 7 });
+            story.fact(back, Change::Present { user: "ann".to_owned(), opened_at: 7 });
         }
         story.opened(opened, "r", [("ann", "talk"), ("ben", "talk")]);
         let ghosts = story.violations().into_iter().filter(|invariant| *invariant == "no ghost offered");
@@ -118,7 +118,7 @@ fn an_attempt_that_was_given_up_counts_from_when_it_could_be_noted() {
     let mut story = gone_while_servers_are_away(192_000);
     story.at(30_000, "ann", Event::Coming);
     story.at(37_000, "ann", Event::Missed);
-    story.fact(161_000, Change::Present { user: "ann".to_owned(), epoch: 7 });
+    story.fact(161_000, Change::Present { user: "ann".to_owned(), opened_at: 7 });
     assert!(!story.violations().contains(&"nobody left alone"));
 }
 
@@ -156,7 +156,7 @@ fn a_partner_who_tries_to_come_back_has_been_away_until_that_is_noted() {
         story.lost(1_000, "ann", 1);
         story.lost(20_000, "ben", 2);
         story.at(33_000, "ann", Event::Coming);
-        story.fact(noted, Change::Present { user: "ann".to_owned(), epoch: 7 });
+        story.fact(noted, Change::Present { user: "ann".to_owned(), opened_at: 7 });
         story.closed(35_000, "r");
         story.at(40_000, "ann", Event::Missed);
         story.connected(36_500, "ben", 3, "over", Some(1));
@@ -249,7 +249,7 @@ fn drained(heard: Ms) -> Story {
         },
     );
     story.opened(20, "r", [("ann", "talk"), ("ben", "talk")]);
-    story.fact(25, Change::Begun { room: "r".to_owned() });
+    story.fact(25, Change::Started { room: "r".to_owned() });
     story.said(100, 1);
     story.at(20_000, "drain-gateway", Event::FaultBegan { target: "gateway-2".to_owned() });
     story.at(21_000, "ben", Event::Lost { connection: 2, cut: false });

@@ -80,7 +80,7 @@ impl Story {
             story.queued(10, who);
         }
         story.opened(20, "r", [("ann", "talk"), ("ben", "talk")]);
-        story.fact(25, Change::Begun { room: "r".to_owned() });
+        story.fact(25, Change::Started { room: "r".to_owned() });
         story.at(30, "ann", Event::Matched);
         story.at(30, "ben", Event::Matched);
         story

@@ -29,17 +29,17 @@ pub(crate) async fn talk_to_the_end(stack: &Stack) {
     assert_eq!((&got["author"], &got["incoming"]), (&json!(vent.person.user), &json!(true)));
     assert_eq!(got["message_id"], stored["nonce"]);
 
-    listen.socket.get("like_message", json!({"message_id": got["_id"]})).await.expect("liked");
+    listen.socket.request_data("like_message", json!({"message_id": got["_id"]})).await.expect("liked");
     let liked = json!({"message_id": got["_id"], "user_id": listen.person.user});
     assert_eq!(vent.socket.wait_for("message_liked").await.expect("the like"), liked);
     assert_eq!(listen.socket.wait_for("message_liked").await.expect("the like"), liked);
 
-    listen.socket.get("typing", json!({"typing": true})).await.expect("told");
+    listen.socket.request_data("typing", json!({"typing": true})).await.expect("told");
     vent.socket.wait_for("partner_starts_typing").await.expect("a notice");
-    listen.socket.get("typing", json!({"typing": false})).await.expect("told");
+    listen.socket.request_data("typing", json!({"typing": false})).await.expect("told");
     vent.socket.wait_for("partner_stops_typing").await.expect("a notice");
 
-    listen.socket.get("leave_room", json!(null)).await.expect("left");
+    listen.socket.request_data("leave_room", json!(null)).await.expect("left");
     vent.socket.wait_for("user_disconnected").await.expect("told");
     assert_eq!(vent.socket.wait_for("room_ended").await.expect("told"), json!({"reason": "left"}));
 }
@@ -148,8 +148,8 @@ async fn a_message_sent_again_is_the_same_message() {
     let [first, second] = stack.gateway_urls() else { panic!("two gateways") };
     let (vent, listen) = pair(first, second).await;
     let message = json!({"content": "once", "nonce": person::nonce()});
-    let stored = vent.socket.get("send_message", message.clone()).await.expect("kept");
-    assert_eq!(vent.socket.get("send_message", message).await.expect("the same answer"), stored);
+    let stored = vent.socket.request_data("send_message", message.clone()).await.expect("kept");
+    assert_eq!(vent.socket.request_data("send_message", message).await.expect("the same answer"), stored);
     vent.socket.send("twice").await.expect("kept");
     assert_eq!(texts(&listen.socket, 2).await, [(1, "once".to_owned()), (2, "twice".to_owned())]);
 }
@@ -161,7 +161,7 @@ async fn without_a_store_a_message_is_refused_in_time_and_may_be_sent_again() {
     let (vent, listen) = pair(gateway, gateway).await;
     stack.chat_stores()[0].kill().await;
     let message = json!({"content": "patience", "nonce": person::nonce()});
-    let refused = vent.socket.ask("send_message", message.clone()).await.expect("an answer");
+    let refused = vent.socket.request("send_message", message.clone()).await.expect("an answer");
     assert_eq!((&refused["success"], &refused["code"]), (&json!(false), &json!("unavailable")));
     let (status, answer) = vent
         .person
@@ -172,7 +172,7 @@ async fn without_a_store_a_message_is_refused_in_time_and_may_be_sent_again() {
 
     stack.chat_stores()[0].start().expect("started again");
     stack.chat_stores()[0].ready().await.expect("ready");
-    let stored = vent.socket.get("send_message", message).await.expect("kept this time");
+    let stored = vent.socket.request_data("send_message", message).await.expect("kept this time");
     assert_eq!(said(&stored), (1, "patience".to_owned()));
     assert_eq!(texts(&listen.socket, 2).await, [(1, "patience".to_owned()), (2, "x".to_owned())]);
 }
@@ -189,11 +189,11 @@ async fn a_stranger_reaches_no_room() {
         ("like_message", json!({"message_id": stored["_id"]})),
         ("typing", json!({"typing": true})),
     ] {
-        let answer = stranger.socket.ask(event, data).await.expect("an answer");
+        let answer = stranger.socket.request(event, data).await.expect("an answer");
         assert_eq!((&answer["success"], &answer["code"]), (&json!(false), &json!("not_in_room")), "{event}");
     }
     let (other, _partner) = pair(gateway, gateway).await;
-    let answer = other.socket.ask("like_message", json!({"message_id": stored["_id"]})).await.expect("an answer");
+    let answer = other.socket.request("like_message", json!({"message_id": stored["_id"]})).await.expect("an answer");
     assert_eq!(answer["code"], "unknown_message");
 }
 
@@ -207,10 +207,10 @@ async fn old_clients_meet_over_rest_and_bare_secrets() {
     assert_eq!(status, 200);
     let react = Person::arrive_in_talk(second).await.expect("a new user");
     let react_socket = person::Socket::connect(first, None).await.expect("a connection");
-    react_socket.say("register_sid", &json!(react.secret)).await.expect("said");
+    react_socket.emit("register_sid", &json!(react.secret)).await.expect("said");
     for (person, socket) in [(&angular, &angular_socket), (&react, &react_socket)] {
         assert_eq!(socket.wait_for("queue_complete").await.expect("a match")["user_id"], person.user);
-        socket.say("join_room", &json!(person.secret)).await.expect("said");
+        socket.emit("join_room", &json!(person.secret)).await.expect("said");
         socket.wait_for("user_connected").await.expect("entered");
     }
     let stored = angular.post_message(first, "hello").await.expect("kept");

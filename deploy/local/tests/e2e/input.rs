@@ -56,7 +56,7 @@ async fn bad_events_are_answered_and_the_conversation_goes_on() {
         ("request_queue", json!({"queue": "vent"}), "in_room"),
         ("typing", json!(["yes"]), "bad_request"),
     ] {
-        let answer = vent.socket.ask(event, data.clone()).await.expect("an answer");
+        let answer = vent.socket.request(event, data.clone()).await.expect("an answer");
         assert_eq!((&answer["success"], &answer["code"]), (&json!(false), &json!(code)), "{event} {data}");
     }
     vent.socket.send("still here").await.expect("kept");
@@ -71,7 +71,7 @@ async fn a_flood_is_refused_with_the_time_to_wait() {
     let talker = Talker::arrive(gateway).await;
     let mut answers = Vec::new();
     for _ in 0..15 {
-        answers.push(talker.socket.ask("typing", json!({"typing": true})).await.expect("an answer"));
+        answers.push(talker.socket.request("typing", json!({"typing": true})).await.expect("an answer"));
     }
     let refused = answers.last().expect("an answer");
     assert_eq!(refused["code"], "too_many_requests");

@@ -137,7 +137,7 @@ async fn the_place_is_kept_when_the_partner_vanishes_before_it_began() {
     listen.queue("listen").await;
     first.matched().await;
     // Whatever the second one was told before this answer has arrived before it.
-    let answer = second.socket.ask("typing", json!({"typing": true})).await.expect("an answer");
+    let answer = second.socket.request("typing", json!({"typing": true})).await.expect("an answer");
     assert_eq!(answer["code"], "not_in_room");
     while let Some(event) = second.socket.next_within(Duration::ZERO).await.expect("connected") {
         assert_ne!(event.name, "queue_complete");

@@ -104,14 +104,14 @@ async fn a_conversation_is_counted() {
     let (vent, listen) = pair(first, second).await;
     let stored = vent.socket.send("hello").await.expect("kept");
     assert_eq!(texts(&listen.socket, 1).await.len(), 1);
-    listen.socket.get("like_message", json!({"message_id": stored["_id"]})).await.expect("liked");
-    listen.socket.ask("no_such_event", json!({})).await.expect("refused");
+    listen.socket.request_data("like_message", json!({"message_id": stored["_id"]})).await.expect("liked");
+    listen.socket.request("no_such_event", json!({})).await.expect("refused");
     let counted = |exposed: &Exposed| exposed.sum("talk_rooms_open", &[]) == 1.0;
     let exposed = eventually(Duration::from_secs(15), || Exposed::by(&stack), counted).await;
     for (metric, labels, value) in [
         ("talk_sockets", &[("client", "current")][..], 2.0),
         ("talk_users", &[("state", "paired")], 2.0),
-        ("talk_ticking", &[], 1.0),
+        ("talk_matcher_leader", &[], 1.0),
         ("talk_matches_total", &[], 1.0),
         ("talk_match_wait_seconds_count", &[], 2.0),
         ("talk_match_wait_seconds_bucket", &[("le", "60")], 2.0),

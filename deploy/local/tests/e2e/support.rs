@@ -45,7 +45,7 @@ impl Talker {
     }
 
     pub(crate) async fn queue(&self, queue: &str) {
-        self.socket.get("request_queue", json!({"queue": queue})).await.expect("queued");
+        self.socket.request_data("request_queue", json!({"queue": queue})).await.expect("queued");
     }
 
     pub(crate) async fn matched(&self) {

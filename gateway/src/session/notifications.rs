@@ -1,0 +1,92 @@
+//! What the bus brings for a session's user, and what its client is sent of it. A live message goes from here through
+//! the delivery position into the outbox.
+
+use crate::{
+    api::server_event::{Sent, ServerEvent, waited_ms},
+    session::{
+        claiming, entering,
+        parts::{client::ClientKind, delivery::Next},
+        state::Session,
+    },
+};
+use proto::{ConnectionStamp, Message, Notification, Queue, RoomId, UserState, notification::QueueStatus, subjects};
+
+/// A notification of the session's user.
+pub(super) async fn handle(session: &mut Session, message: &async_nats::Message) {
+    let room = subjects::room_of_notification(&message.subject);
+    match serde_json::from_slice(&message.payload) {
+        Ok(notification) => dispatch(session, notification, room).await,
+        Err(error) => {
+            let (line, column) = (error.line(), error.column());
+            tracing::error!(bus.subject = %message.subject, line, column, "notification not decodable");
+        }
+    }
+}
+
+async fn dispatch(session: &mut Session, notification: Notification, room: Option<RoomId>) {
+    let Some(user) = &session.user else { return };
+    let (released, own_room) = (user.identity.is_released(), user.location.room());
+    match notification {
+        Notification::Queued { queue, since_ms } => queued(session, queue, since_ms).await,
+        // Published before the user left, and received after it.
+        Notification::Matched(_) if released => {}
+        Notification::Matched(view) => {
+            entering::apply(session, |location| location.observe(&UserState::Room(view))).await;
+        }
+        Notification::Moved { from, to } => entering::apply(session, |location| location.moved(from, to)).await,
+        Notification::Superseded { stamp } => superseded(session, &stamp),
+        // All others are about a room, and about none but the one that this user is in.
+        _ if room.is_none() || room != own_room => {}
+        Notification::Message(message) => live_message(session, message),
+        Notification::Requeued { queue, since_ms } => {
+            entering::apply(session, |location| location.requeued(queue, since_ms)).await;
+        }
+        Notification::Entered { user, started } => {
+            entering::apply(session, |location| location.member_entered(user, started)).await;
+        }
+        Notification::Partner { connected } => entering::apply(session, |location| location.partner(connected)).await,
+        Notification::Ended { reason } => entering::apply(session, |location| location.ended(reason)).await,
+        Notification::Liked { message_id, user_id } => session.emit(&ServerEvent::MessageLiked { message_id, user_id }),
+        Notification::Typing { typing: true } => session.emit(&ServerEvent::PartnerStartsTyping),
+        Notification::Typing { typing: false } => session.emit(&ServerEvent::PartnerStopsTyping),
+    }
+}
+
+fn live_message(session: &mut Session, message: Message) {
+    tracing::Span::current().record("message.id", tracing::field::display(message.id));
+    let Some(user) = &mut session.user else { return };
+    match user.delivery.next(message.seq) {
+        Next::Send if user.location.entered().is_some() => {
+            user.delivery.advance(message.seq);
+            if message.author != user.identity.user() {
+                let event = ServerEvent::SendMessageToClient(Sent::to(user.identity.user(), message));
+                session.outbox.push(&event);
+            }
+        }
+        Next::Skip => {}
+        Next::Send | Next::Gap => entering::plan_catch_up(session),
+    }
+}
+
+/// Queued by REST, while the session waits for nothing.
+async fn queued(session: &mut Session, queue: Queue, since_ms: i64) {
+    entering::apply(session, |location| location.queued(queue, since_ms)).await;
+    // The matcher had erased the user, and does not have the claim: nobody without a connection is matched.
+    if session.user.as_ref().is_some_and(|user| user.identity.is_released()) {
+        claiming::claim_and_observe(session).await;
+    }
+}
+
+fn superseded(session: &mut Session, newer: &ConnectionStamp) {
+    if session.user.as_ref().is_some_and(|user| user.identity.stamp() < newer) {
+        claiming::supersede(session);
+    }
+}
+
+/// Sends a current client that waits for how long it has waited, and how many wait.
+pub(super) fn queue_status(session: &mut Session, waiting: QueueStatus) {
+    let place = session.user.as_ref().and_then(|user| user.location.waiting());
+    if let (ClientKind::Current, Some((queue, since_ms))) = (session.client, place) {
+        session.emit(&ServerEvent::QueueStatus { queue, waited_ms: waited_ms(since_ms), waiting });
+    }
+}

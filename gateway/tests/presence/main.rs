@@ -1,0 +1,6 @@
+//! What the sessions of a gateway make of a matcher and a bus that are unavailable for a while.
+
+mod claim;
+mod outage;
+mod resync;
+mod scene;
