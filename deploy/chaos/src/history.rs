@@ -1,5 +1,5 @@
-//! What people did and saw, as they noted it themselves, and when which fault struck. The checker reads it
-//! together with what the [`crate::witness`] saw in MongoDB.
+//! What the simulated clients did and received, as they recorded it themselves, and when each fault was active. The
+//! checker reads it together with the changes that the [`crate::observe::witness`] read from MongoDB.
 
 use std::{
     fmt,
@@ -9,12 +9,12 @@ use std::{
 /// Milliseconds since 1970, by the one clock of this machine.
 pub type Ms = i64;
 
-/// One thing that happened to somebody, or a fault.
+/// One thing that happened to a user, or a fault.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// When.
     pub at: Ms,
-    /// To whom: a user id, or the name of a fault.
+    /// A user id, or the name of a fault.
     pub who: String,
     /// What.
     pub what: Event,
@@ -23,42 +23,49 @@ pub struct Entry {
 /// What can happen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// Tries to connect: from now on the matcher may count them as there.
-    Coming,
-    /// Gave that attempt up; the gateway may have heard of it.
-    Missed,
-    /// A connection is there, and the gateway has said where they stand.
+    /// Opens a connection: from now on the matcher may regard the user as connected.
+    Connecting,
+    /// Gave that attempt up; the gateway may have received it.
+    ConnectFailed,
+    /// The connection is open, and a current client knows its state.
     Connected {
-        /// The connection's own number.
+        /// The connection's number, unique in a run.
         connection: u32,
-        /// To which gateway, counted from 0.
+        /// Which gateway, counted from 0.
         gateway: usize,
-        /// What they were told of where they are: idle, waiting, room or over; nothing for an old client.
+        /// The state in `resumed`: idle, waiting, room or over; empty when there was none.
         state: String,
-        /// The room, if they were told of one.
+        /// The room in `resumed`.
         room: Option<String>,
-        /// The last sequence that they said they had seen.
+        /// The last room sequence that the client had received, as it sent it in the handshake.
         last_seq: Option<u64>,
-        /// As one of the two old front-ends, which are told less, and say less of themselves.
-        old: bool,
+        /// One of the two legacy clients, which are sent less and send less.
+        legacy: bool,
     },
-    /// The connection is gone.
-    Lost {
+    /// From now on the packets of this connection are dropped: nothing is read or written, and nothing is closed.
+    Silenced {
         /// Which.
         connection: u32,
-        /// They did it themselves.
-        cut: bool,
     },
-    /// The gateway says that they wait.
+    /// The connection is closed.
+    Disconnected {
+        /// Which.
+        connection: u32,
+        /// The client closed it.
+        by_client: bool,
+    },
+    /// Requests a place in a queue: from now on the user may wait.
+    QueueRequested,
+    /// The request was acknowledged.
     Queued {
-        /// Where.
+        /// Which queue.
         queue: String,
     },
-    /// Told of a match.
+    /// Received `queue_complete`.
     Matched,
-    /// Told that the partner vanished before it began.
-    Returned,
-    /// A message is on its way.
+    /// Received `queue_returned`: the partner vanished before the conversation started.
+    Requeued,
+    /// A message is sent.
     Sent {
         /// Its nonce.
         nonce: String,
@@ -67,7 +74,7 @@ pub enum Event {
         /// Sent for the first time, or again.
         first: bool,
     },
-    /// The message is kept, they were told.
+    /// The message was acknowledged.
     Acknowledged {
         /// Its nonce.
         nonce: String,
@@ -75,58 +82,84 @@ pub enum Event {
         number: u64,
         /// In which room.
         room: String,
-        /// At which place.
+        /// At which room sequence.
         seq: u64,
         /// On the first try.
         first: bool,
     },
-    /// The message could not be kept, they were told, or nothing came in time.
+    /// A message or a like was refused, or no acknowledgement came in time.
     Refused {
-        /// Its nonce.
+        /// The nonce of the message, or the id of the liked message.
         nonce: String,
-        /// What they were told.
-        answer: String,
-        /// Which gateway was asked, counted from 0.
+        /// The code or status of the reply.
+        reply: String,
+        /// Which gateway, counted from 0.
         gateway: usize,
         /// After how long, in milliseconds.
         after: Ms,
     },
-    /// A message arrived.
+    /// A message was received.
     Received {
         /// On which connection.
         connection: u32,
         /// In which room.
         room: String,
-        /// At which place.
+        /// At which room sequence.
         seq: u64,
         /// By whom.
         author: String,
         /// Its nonce.
         nonce: String,
-        /// As part of what was missed, rather than live.
-        missed: bool,
+        /// As part of `resumed`, rather than live.
+        replayed: bool,
     },
-    /// Told that the partner's connection is lost.
+    /// A like was acknowledged.
+    Liked {
+        /// The id of the message.
+        message: String,
+    },
+    /// Received `message_liked`.
+    LikeReceived {
+        /// The id of the message.
+        message: String,
+    },
+    /// Received `user_disconnected`.
     PartnerLost,
-    /// Told that the partner is there, or back.
-    PartnerHere,
-    /// Told that a newer connection speaks for them.
-    Replaced,
-    /// Told that the room is over.
-    Ended,
-    /// Asks to leave: from now on it may be over.
+    /// Received `user_connected`.
+    PartnerConnected,
+    /// Received `replaced`: a newer connection speaks for this user.
+    Replaced {
+        /// On which connection.
+        connection: u32,
+    },
+    /// Received `room_ended`.
+    RoomEnded,
+    /// Says goodbye: `leave_room`, or a legacy client's namespace disconnect.
     Leaving,
-    /// Left, and the gateway knows.
+    /// The goodbye was acknowledged.
     Left,
-    /// Will never come back, without a word.
+    /// Closed the page, or gave up: does not come back.
     Vanished,
-    /// A fault begins.
-    FaultBegan {
+    /// A fault starts.
+    FaultStarted {
         /// What it breaks: `gateway-1`, `chat-store-3`, `nats`, `mongodb`.
         target: String,
     },
     /// What it broke runs again.
-    FaultOver,
+    FaultEnded,
+    /// Reconciliation closed connections that no gateway served.
+    OrphansRemoved {
+        /// How many.
+        count: u64,
+    },
+}
+
+impl Event {
+    /// Whether it is about the system rather than about a user.
+    #[must_use]
+    pub fn is_of_system(&self) -> bool {
+        matches!(self, Self::FaultStarted { .. } | Self::FaultEnded | Self::OrphansRemoved { .. })
+    }
 }
 
 impl fmt::Display for Entry {
@@ -135,17 +168,17 @@ impl fmt::Display for Entry {
     }
 }
 
-/// Everything that was noted, in the order in which it was. Cheap to clone.
+/// All entries, in the order in which they were recorded. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct History(Arc<Mutex<Vec<Entry>>>);
 
 impl History {
-    /// Notes something that happens now.
+    /// Records something that happens now.
     pub fn note(&self, who: &str, what: Event) {
         self.note_ago(0, who, what);
     }
 
-    /// Notes something that happened so many milliseconds ago.
+    /// Records something that happened so many milliseconds ago.
     pub(crate) fn note_ago(&self, ago: Ms, who: &str, what: Event) {
         let entry = Entry { at: proto::bus::now_ms() - ago, who: who.to_owned(), what };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);

@@ -1,4 +1,4 @@
-//! The command; or, when it is told to be one, a service of the stack that it breaks.
+//! The command; or, if the first argument names one, a service of the stack that it breaks.
 
 use std::process::ExitCode;
 
@@ -8,25 +8,25 @@ use chaos::{
 };
 use clap::Parser;
 
-/// Breaks parts of the whole system under traffic, and checks what people saw against the promises.
+/// Breaks parts of the whole system under traffic, and checks what clients received against the promises.
 ///
 /// Runs on this machine with servers of its own. The exit code is a failure when a promise was broken; then each
-/// violation is printed with the events around it. The same seed makes the same people and faults.
+/// violation is printed with the events around it. The same seed makes the same users and faults.
 #[derive(Debug, Parser)]
 #[command(name = "chaos", version)]
 struct Options {
-    /// Decides who comes when, does what, and which faults strike
+    /// Decides what users do and which faults strike
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// For how long faults strike
     #[arg(long, default_value_t = 10.0)]
     minutes: f64,
-    /// For how many seconds people talk before the first fault, and after the last one
+    /// For how many seconds there is traffic before the first fault, and after the last one
     #[arg(long, default_value_t = 5)]
     calm: u64,
-    /// How many people are there at once
+    /// How many users there are at once
     #[arg(long, default_value_t = 30)]
-    people: usize,
+    users: usize,
     /// Only these faults, one after the other in this order, again and again. Default: all of them, shuffled
     #[arg(long, value_name = "NAME", num_args = 1.., value_parser = Fault::named)]
     fault: Vec<Fault>,
@@ -48,10 +48,10 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn start(options: Options) -> anyhow::Result<bool> {
-    let Options { seed, minutes, calm, people, fault, history } = options;
+    let Options { seed, minutes, calm, users, fault, history } = options;
     let calm = std::time::Duration::from_secs(calm);
     let time = std::time::Duration::try_from_secs_f64(minutes * 60.0)?;
-    let plan = Plan { executable: std::env::current_exe()?, seed, time, calm, people, faults: fault };
+    let plan = Plan { executable: std::env::current_exe()?, seed, time, calm, users, faults: fault };
     let report = run(plan, |line| eprintln!("{line}")).await?;
     println!("{report}");
     if let Some(path) = history {

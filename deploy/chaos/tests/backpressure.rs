@@ -1,5 +1,5 @@
-//! MongoDB or NATS is away for 30 s while people write on: whoever asks is told so in 5 s, readiness is red, memory
-//! stays bounded, and all recovers by itself within 10 s of the return.
+//! MongoDB or NATS is down for 30 s while users send on: they are refused in 5 s, readiness is red, memory stays bounded,
+//! and everything recovers by itself within 10 s of the return.
 
 use std::{collections::BTreeMap, convert::Infallible, time::Duration};
 
@@ -13,18 +13,18 @@ use tokio::{
     time::{Instant, interval, sleep_until, timeout},
 };
 
-/// How long the outage lasts, and how long people write in it: the last ones have to be refused before it ends.
-const AWAY: Duration = Duration::from_secs(30);
+/// How long the outage lasts, and how long users send in it: the last messages have to be refused before it ends.
+const OUTAGE: Duration = Duration::from_secs(30);
 const WRITING: Duration = Duration::from_secs(23);
-/// The gateway answers after 5 s; the machine is noisy.
+/// The gateway refuses after 5 s; the machine is busy.
 const REFUSED: Duration = Duration::from_secs(7);
 const RECOVERED: Duration = Duration::from_secs(10);
-/// Rooms of two who write ten texts a second each: in `WRITING` 30 MB.
+/// Rooms whose two members send ten texts a second each: in `WRITING` 30 MB.
 const ROOMS: usize = 4;
 const PAUSE: Duration = Duration::from_millis(100);
 const LENGTH: usize = 16_000;
-/// When what is in hand for the 5 s until it is refused has its full size, in kB at most. In the second half of the
-/// outage a process may grow by less than half of what is written in it.
+/// When the messages of the 5 s until they are refused have their full size, in kB at most. In the second half of the
+/// outage a process may grow by less than half of what is sent in it.
 const FULL: Duration = Duration::from_secs(12);
 const BOUND: u64 = 40_000;
 const STEADY: u64 = 6_000;
@@ -48,38 +48,38 @@ impl Crowd {
         crowd
     }
 
-    /// Everybody writes on by POST, whatever the answers are; each has to come in time.
+    /// All users send by POST, whatever the replies are; each has to come in time.
     async fn write(&self, until: Instant, status: u16) {
         join_all(self.people.iter().map(|(person, _)| self.writes(person, until, status))).await;
     }
 
     async fn writes(&self, person: &Person, until: Instant, status: u16) {
-        let (mut answers, mut ticks) = (JoinSet::new(), interval(PAUSE));
+        let (mut replies, mut ticks) = (JoinSet::new(), interval(PAUSE));
         while Instant::now() < until {
             ticks.tick().await;
             let (person, gateway) = (person.clone(), self.stack.gateway_urls()[0].clone());
             let message = json!({"message": "x".repeat(LENGTH), "nonce": person::nonce()});
-            answers.spawn(async move { timeout(REFUSED, person.post(&gateway, "/messages", message)).await });
+            replies.spawn(async move { timeout(REFUSED, person.post(&gateway, "/messages", message)).await });
         }
-        while let Some(answer) = answers.join_next().await {
-            let (got, answer) = answer.expect("no panic").expect("in time").expect("an answer");
-            assert_eq!(got.as_u16(), status, "{answer}");
+        while let Some(reply) = replies.join_next().await {
+            let (got, reply) = reply.expect("no panic").expect("in time").expect("a reply");
+            assert_eq!(got.as_u16(), status, "{reply}");
         }
     }
 
-    /// Asks over the socket, one question after the other.
+    /// Sends over the socket, one message after the other.
     async fn is_refused_by_socket(&self, until: Instant) {
         let mut ticks = interval(Duration::from_secs(1));
         while Instant::now() < until {
             ticks.tick().await;
             let message = json!({"content": "x", "nonce": "bysocket"});
-            let answer = timeout(REFUSED, self.people[0].1.request("send_message", message)).await;
-            let answer = answer.expect("in time").expect("an answer");
-            assert_eq!((&answer["success"], &answer["code"]), (&json!(false), &json!("unavailable")));
+            let reply = timeout(REFUSED, self.people[0].1.request("send_message", message)).await;
+            let reply = reply.expect("in time").expect("a reply");
+            assert_eq!((&reply["success"], &reply["code"]), (&json!(false), &json!("unavailable")));
         }
     }
 
-    /// Those of the services that need what is away.
+    /// The services that need what is down.
     async fn turn_red(&self, needing: impl Fn(&Service) -> bool) {
         for service in self.stack.services().filter(|service| needing(service)) {
             eventually(REFUSED, async || !service.is_ready().await, service.name()).await;
@@ -100,7 +100,7 @@ impl Crowd {
         }
     }
 
-    /// Something is away for as long as this takes: all of it goes as promised.
+    /// A server is down for as long as this takes; nothing of it breaks a promise.
     async fn suffers(&self, needing: impl Fn(&Service) -> bool) {
         let left = Instant::now();
         let before: BTreeMap<_, _> = self.stack.services().map(|s| (s.name().to_owned(), resident(s))).collect();
@@ -108,7 +108,7 @@ impl Crowd {
         let suffering = async {
             let until = left + WRITING;
             tokio::join!(self.write(until, 503), self.is_refused_by_socket(until), self.turn_red(needing));
-            sleep_until(left + AWAY).await;
+            sleep_until(left + OUTAGE).await;
         };
         tokio::select! {
             () = suffering => {}
@@ -122,17 +122,17 @@ impl Crowd {
         }
     }
 
-    /// The conversation goes on where it was: what was refused is sent again, and is there once.
+    /// The conversation continues where it was: what was refused is sent again, and is stored once.
     async fn recovers(self) {
         let returned = Instant::now();
         let [(_, author), (_, partner), ..] = self.people.as_slice() else { panic!("two people") };
         loop {
-            let answer = author.request("send_message", json!({"content": "x", "nonce": "bysocket"})).await;
-            let answer = answer.expect("an answer");
-            if answer["success"] == true {
+            let reply = author.request("send_message", json!({"content": "x", "nonce": "bysocket"})).await;
+            let reply = reply.expect("a reply");
+            if reply["success"] == true {
                 break;
             }
-            assert!(returned.elapsed() < RECOVERED, "{answer}");
+            assert!(returned.elapsed() < RECOVERED, "{reply}");
         }
         for service in self.stack.services() {
             let left = RECOVERED.saturating_sub(returned.elapsed());

@@ -1,5 +1,5 @@
-//! Somebody tries to connect while nothing answers, gives up, and tries again: the newest connection counts, whatever
-//! the older attempts come to when all is back.
+//! A client connects while MongoDB hangs, gives up, and connects again: the newest connection wins, whatever the older
+//! attempts come to when MongoDB is back.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use serde_json::json;
 use servers::process::Signal;
 use tokio::time::{sleep, timeout};
 
-/// How far the two attempts are apart, so that what the older one comes to is seen before the newer one asks again.
+/// How far the two attempts are apart, so that what the older one comes to is seen before the newer one is retried.
 const APART: Duration = Duration::from_secs(1);
 
 /// The next command of a user that a gateway publishes.
-async fn asked(commands: &mut Subscriber) -> String {
+async fn next_command(commands: &mut Subscriber) -> String {
     let command = timeout(person::PATIENCE, commands.next()).await.expect("in time").expect("a command");
     command.subject.into_string()
 }
@@ -27,37 +27,37 @@ async fn an_attempt_that_was_given_up_does_not_silence_the_newer_connection() {
     let gateway = &stack.gateway_urls()[0];
     let ann = Person::arrive(gateway).await.expect("a new user");
     let nats = async_nats::connect(stack.nats_url()).await.expect("NATS");
-    let mut commands = nats.subscribe(format!("talk.user.*.{}", ann.user)).await.expect("listening");
+    let mut commands = nats.subscribe(format!("talk.user.*.{}", ann.user)).await.expect("subscribed");
     // A round trip, so that the server knows of it.
-    nats.request("$SYS.REQ.USER.INFO", "".into()).await.expect("an answer");
+    nats.request("$SYS.REQ.USER.INFO", "".into()).await.expect("a reply");
     let connected = format!("talk.user.connected.{}", ann.user);
 
     let mongo = stack.mongo()[0].clone();
     mongo.signal(Signal::SIGSTOP);
-    let older = ann.connect(gateway).await.expect("a connection that nobody notes");
-    assert_eq!(asked(&mut commands).await, connected, "the older one has asked");
+    let older = ann.connect(gateway).await.expect("a connection that is not applied");
+    assert_eq!(next_command(&mut commands).await, connected, "the older one claims the user");
     sleep(APART).await;
     drop(older);
     let newer = ann.connect(gateway).await.expect("another one");
-    assert_eq!(asked(&mut commands).await, connected, "the newer one has asked");
-    // Whatever it is: the older one had no answer in time and says something more.
-    asked(&mut commands).await;
+    assert_eq!(next_command(&mut commands).await, connected, "the newer one claims the user");
+    // Any command: the older one had no reply in time, and is retried or closed.
+    next_command(&mut commands).await;
     mongo.signal(Signal::SIGCONT);
 
-    newer.wait_for("resumed").await.expect("the newer one counts");
+    newer.wait_for("resumed").await.expect("the newer one wins");
     newer.request_data("request_queue", json!({"queue": "talk"})).await.expect("queued");
     let ben = Person::arrive(gateway).await.expect("a new user");
     let bens = ben.connect(gateway).await.expect("a connection");
     bens.request_data("request_queue", json!({"queue": "talk"})).await.expect("queued");
     loop {
         let event = newer.next().await.expect("a partner");
-        assert_ne!(event.name, "replaced", "silenced by an older attempt");
+        assert_ne!(event.name, "replaced", "replaced by an older attempt");
         if event.name == "queue_complete" {
             break;
         }
     }
     drop(newer);
-    // Nothing of the older attempt makes the matcher think that Ann is still there.
+    // Nothing of the older attempt makes the matcher regard Ann as connected.
     bens.wait_for("user_disconnected").await.expect("Ann is gone");
     stack.stop().await.expect("a clean stop");
 }

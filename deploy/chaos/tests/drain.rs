@@ -1,5 +1,5 @@
-//! A gateway that is taken down as planned: its people are let go one after the other, and the partner of whoever is
-//! back in time notices nothing. The clients' libraries are in `deploy/clients/test/drain.test.js`.
+//! A gateway that drains: it closes its connections one after the other, and the partner of a user who is back in time
+//! notices nothing. The clients' libraries are tested in `deploy/clients/test/drain.test.js`.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use person::{Person, Socket};
 use serde_json::json;
 use tokio::{task::JoinSet, time::Instant};
 
-const PEOPLE: usize = 8;
-/// How long the matcher waits before it tells the partner of a drained connection.
+const USERS: usize = 8;
+/// How long the matcher waits before it notifies the partner of a drained connection.
 const GRACE: Duration = Duration::from_secs(5);
 
 fn options(spread: &str) -> StackOptions {
@@ -17,7 +17,7 @@ fn options(spread: &str) -> StackOptions {
     StackOptions { gateways: 2, env, ..StackOptions::new(env!("CARGO_BIN_EXE_chaos")) }
 }
 
-/// Somebody, and the connection of their partner.
+/// A user, and the connection of the partner.
 async fn pair(leaver_at: &str, partner_at: &str) -> ((Person, Socket), Socket) {
     let [leaver, (_, partner)] = person::pair(leaver_at, partner_at).await.expect("two in a room");
     (leaver, partner)
@@ -32,11 +32,11 @@ async fn lost(socket: &Socket) -> Instant {
 }
 
 #[tokio::test]
-async fn people_are_let_go_one_after_the_other_and_only_who_stays_away_is_missed() {
+async fn connections_are_closed_one_after_the_other_and_only_a_user_who_stays_away_is_missed() {
     let stack = Stack::start(options("2s")).await.expect("a stack");
     let [first, second] = stack.gateway_urls() else { panic!("two gateways") };
     let (mut leaving, mut partners) = (JoinSet::new(), Vec::new());
-    for number in 0..PEOPLE {
+    for number in 0..USERS {
         let ((person, socket), partner) = pair(first, second).await;
         leaving.spawn(async move { (lost(&socket).await, number, person) });
         partners.push(partner);
@@ -55,43 +55,43 @@ async fn people_are_let_go_one_after_the_other_and_only_who_stays_away_is_missed
             back.push((number, socket));
             continue;
         }
-        partners[number].wait_for("user_disconnected").await.expect("told that nobody came back");
-        assert!(at.elapsed() > GRACE - Duration::from_millis(500), "told after {:?}", at.elapsed());
+        partners[number].wait_for("user_disconnected").await.expect("the user did not come back");
+        assert!(at.elapsed() > GRACE - Duration::from_millis(500), "notified after {:?}", at.elapsed());
     }
     // Seven pauses of a quarter of a second; only two of them may be swallowed by a machine that is busy.
     let apart = losses.windows(2).filter(|two| two[1] - two[0] > Duration::from_millis(100)).count();
-    assert!(apart >= PEOPLE - 3, "let go at {losses:?}");
-    // Whoever left before the last one would be missed by now: what was to be told comes before this message.
+    assert!(apart >= USERS - 3, "closed at {losses:?}");
+    // A partner who missed a user before the last one would have been notified before this message.
     for (number, socket) in back {
-        socket.send("still here").await.expect("kept");
-        let told = partners[number].next().await.expect("an event");
-        assert_eq!((told.name.as_str(), &told.data["content"]), ("send_message_to_client", &json!("still here")));
+        socket.send("still here").await.expect("stored");
+        let event = partners[number].next().await.expect("an event");
+        assert_eq!((event.name.as_str(), &event.data["content"]), ("send_message_to_client", &json!("still here")));
     }
     assert!(drained.await.expect("it ends").success());
 }
 
 #[tokio::test]
-async fn a_draining_gateway_is_not_ready_lets_nobody_new_in_and_still_answers_by_rest() {
+async fn a_draining_gateway_is_not_ready_accepts_no_new_connection_and_still_replies_by_rest() {
     let stack = Stack::start(options("8s")).await.expect("a stack");
     let [first, second] = stack.gateway_urls() else { panic!("two gateways") };
-    let (mut people, mut partners) = (JoinSet::new(), Vec::new());
+    let (mut closing, mut partners) = (JoinSet::new(), Vec::new());
     let ((waiting, socket), partner) = pair(first, second).await;
-    people.spawn(async move { lost(&socket).await });
-    for _ in 0..PEOPLE {
+    closing.spawn(async move { lost(&socket).await });
+    for _ in 0..USERS {
         let ((_, socket), partner) = pair(first, second).await;
-        people.spawn(async move { lost(&socket).await });
+        closing.spawn(async move { lost(&socket).await });
         partners.push(partner);
     }
     let gateway = stack.gateways()[0].clone();
     assert!(gateway.is_ready().await);
     let drained = tokio::spawn(async move { gateway.terminate().await });
-    people.join_next().await.expect("somebody").expect("the first one is let go");
+    closing.join_next().await.expect("a connection").expect("the first one is closed");
     assert!(!stack.gateways()[0].is_ready().await, "red from the beginning");
-    let refused = Person::connect(&waiting, first).await.expect_err("nobody is let in").to_string();
+    let refused = Person::connect(&waiting, first).await.expect_err("no new connection").to_string();
     assert!(refused.contains("503"), "{refused}");
-    waiting.post_message(first, "by REST").await.expect("kept");
-    assert_eq!(partner.wait_for("send_message_to_client").await.expect("told")["content"], "by REST");
-    assert!(!people.is_empty(), "the drain was over before this was seen");
+    waiting.post_message(first, "by REST").await.expect("stored");
+    assert_eq!(partner.wait_for("send_message_to_client").await.expect("published")["content"], "by REST");
+    assert!(!closing.is_empty(), "the drain was over before this was seen");
     assert!(drained.await.expect("it ends").success());
 }
 

@@ -20,8 +20,8 @@ async fn the_promises_hold_while_one_of_each_is_killed_and_nats_hangs() -> anyho
         Fault::PauseNats,
     ];
     let (executable, time, calm) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::ZERO, Duration::from_secs(10));
-    let report = run(Plan { executable, seed: 7, time, calm, people: 24, faults }, |line| eprintln!("{line}")).await?;
+    let report = run(Plan { executable, seed: 7, time, calm, users: 24, faults }, |line| eprintln!("{line}")).await?;
     eprintln!("{report}");
-    assert!(report.violations.is_empty(), "{} promises were broken, see above", report.violations.len());
+    assert!(report.violations.is_empty(), "{} violations, see above", report.violations.len());
     Ok(())
 }

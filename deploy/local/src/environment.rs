@@ -36,7 +36,8 @@ pub(crate) fn make_service(
     let name = format!("{}-{number}", kind.name());
     let health_port = free_port()?;
     variables.push(env("HEALTH_ADDR", format!("127.0.0.1:{health_port}")));
-    variables.push(env("NATS_URL", &backing.nats_url));
+    let via = options.nats_via.as_ref().map(|via| via(&name, &backing.nats_url)).transpose()?.flatten();
+    variables.push(env("NATS_URL", via.unwrap_or_else(|| backing.nats_url.clone())));
     variables.push(env("NATS_REPLICAS", backing.nats().len().max(1).to_string()));
     if let Some(access) = &backing.access {
         variables.push(env("NATS_USER", kind.name()));

@@ -45,6 +45,6 @@ mod summary;
 
 pub use as_service::run_as_service;
 pub use log::Sink;
-pub use options::{Database, StackOptions};
+pub use options::{Database, NatsVia, StackOptions};
 pub use service::{Kind, Service};
 pub use stack::Stack;

@@ -15,6 +15,9 @@ pub enum Database {
     At(String),
 }
 
+/// Maps the name of a service and the address of NATS to the address that this service gets; none keeps it.
+pub type NatsVia = Box<dyn Fn(&str, &str) -> anyhow::Result<Option<String>> + Send + Sync>;
+
 /// The options of a stack. Start from [`StackOptions::new`]; each field names its default.
 pub struct StackOptions {
     /// The runner's executable, which is run again for each service; in a test `env!("CARGO_BIN_EXE_local")`.
@@ -46,6 +49,8 @@ pub struct StackOptions {
     /// Whether NATS and MongoDB require authentication, with the users and rights of production; no. Only for servers
     /// that the stack starts.
     pub secured: bool,
+    /// Makes services connect to NATS through another address, for instance a proxy; none.
+    pub nats_via: Option<NatsVia>,
     /// Further environment variables for all services; they override the stack's own.
     pub env: Vec<(String, String)>,
     /// Whether to restart processes that exited; no.
@@ -72,6 +77,7 @@ impl StackOptions {
             nats_server: None,
             mongod: None,
             secured: false,
+            nats_via: None,
             env: Vec::new(),
             restart: false,
             sink: None,

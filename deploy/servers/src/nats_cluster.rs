@@ -111,6 +111,7 @@ fn arguments(number: usize, port: u16, routes: &str) -> Vec<OsString> {
     let pairs = [("--name", name(number)), ("--cluster_name", "talk".into()), ("--cluster", cluster)];
     let mut arguments: Vec<OsString> =
         pairs.into_iter().flat_map(|(flag, value)| [flag.into(), value.into()]).collect();
-    arguments.extend(["--routes".into(), routes.into()]);
+    // Clients have the addresses of all nodes, and keep to them: there may be a proxy in between.
+    arguments.extend(["--routes".into(), routes.into(), "--no_advertise".into()]);
     arguments
 }

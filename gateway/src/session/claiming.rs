@@ -5,11 +5,10 @@ use crate::{
     api::server_event::ServerEvent,
     app::Shared,
     bus::command_client::CommandError,
-    presence::claim::Verdict,
     session::{entering, parts::client::ClientKind, state::Session},
 };
 use parking_lot::Mutex;
-use proto::{CommandId, UserId, UserView, bus::retry, timing::DUPLICATE_WINDOW};
+use proto::{CommandId, UserId, UserView, bus::retry, presence::Verdict, timing::DUPLICATE_WINDOW};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -21,7 +20,9 @@ pub(super) async fn claim(session: &mut Session) -> Option<UserView> {
         let view = publish_claim(session).await?;
         match session.user.as_mut()?.identity.judge(view.connection.as_ref()) {
             Verdict::Held => return Some(view),
-            Verdict::Restamp(stamp) => tracing::debug!(?stamp, user.id = %view.user, "claim stamped again"),
+            Verdict::Restamp { opened_at_ms } => {
+                tracing::debug!(opened_at_ms, user.id = %view.user, "claim stamped again");
+            }
             // The matcher merges before it replies: of another one than this.
             Verdict::Unknown => tokio::time::sleep(delays.next().unwrap_or(Duration::from_secs(1))).await,
             Verdict::Superseded => {

@@ -9,7 +9,9 @@ use crate::{
         state::Session,
     },
 };
-use proto::{ConnectionStamp, Message, Notification, Queue, RoomId, UserState, notification::QueueStatus, subjects};
+use proto::{
+    Message, Notification, Queue, Register, RoomId, UserState, notification::QueueStatus, presence::Verdict, subjects,
+};
 
 /// A notification of the session's user.
 pub(super) async fn handle(session: &mut Session, message: &async_nats::Message) {
@@ -27,14 +29,14 @@ async fn dispatch(session: &mut Session, notification: Notification, room: Optio
     let Some(user) = &session.user else { return };
     let (released, own_room) = (user.identity.is_released(), user.location.room());
     match notification {
-        Notification::Queued { queue, since_ms } => queued(session, queue, since_ms).await,
+        Notification::Queued { queue, since_ms, connected } => queued(session, queue, since_ms, connected).await,
         // Published before the user left, and received after it.
         Notification::Matched(_) if released => {}
         Notification::Matched(view) => {
             entering::apply(session, |location| location.observe(&UserState::Room(view))).await;
         }
         Notification::Moved { from, to } => entering::apply(session, |location| location.moved(from, to)).await,
-        Notification::Superseded { stamp } => superseded(session, &stamp),
+        Notification::Superseded { register } => superseded(session, &register).await,
         // All others are about a room, and about none but the one that this user is in.
         _ if room.is_none() || room != own_room => {}
         Notification::Message(message) => live_message(session, message),
@@ -69,17 +71,23 @@ fn live_message(session: &mut Session, message: Message) {
 }
 
 /// Queued by REST, while the session waits for nothing.
-async fn queued(session: &mut Session, queue: Queue, since_ms: i64) {
+async fn queued(session: &mut Session, queue: Queue, since_ms: i64, connected: bool) {
     entering::apply(session, |location| location.queued(queue, since_ms)).await;
     // The matcher had erased the user, and does not have the claim: nobody without a connection is matched.
-    if session.user.as_ref().is_some_and(|user| user.identity.is_released()) {
+    if !connected {
         claiming::claim_and_observe(session).await;
     }
 }
 
-fn superseded(session: &mut Session, newer: &ConnectionStamp) {
-    if session.user.as_ref().is_some_and(|user| user.identity.stamp() < newer) {
-        claiming::supersede(session);
+/// The register has moved past a connection of the user, perhaps this one.
+async fn superseded(session: &mut Session, register: &Register) {
+    let Some(user) = &mut session.user else { return };
+    match user.identity.judge(Some(register)) {
+        Verdict::Superseded => claiming::supersede(session),
+        // The newer one is closed already.
+        Verdict::Restamp { .. } => claiming::claim_and_observe(session).await,
+        // It was published before this one was claimed.
+        Verdict::Held | Verdict::Unknown => {}
     }
 }
 

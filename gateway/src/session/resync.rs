@@ -4,10 +4,9 @@
 use crate::{
     api::error::ApiError,
     app::Shared,
-    presence::claim::Verdict,
     session::{claiming, entering, parts::client::ClientKind, state::Session},
 };
-use proto::{UserId, UserState, UserView};
+use proto::{UserId, UserState, UserView, presence::Verdict};
 use std::time::Duration;
 
 /// Over how many milliseconds the sessions of a gateway spread a resync of all.
@@ -39,7 +38,7 @@ async fn observe(session: &mut Session, view: UserView) {
     }
     match user.identity.judge(view.connection.as_ref()) {
         Verdict::Held => entering::apply(session, |location| location.observe(&view.state)).await,
-        Verdict::Unknown | Verdict::Restamp(_) => claiming::claim_and_observe(session).await,
+        Verdict::Unknown | Verdict::Restamp { .. } => claiming::claim_and_observe(session).await,
         Verdict::Superseded => claiming::supersede(session),
     }
 }

@@ -20,7 +20,7 @@ async fn a_claim_without_a_reply_is_repeated_with_its_stamp_while_requests_are_r
     let matcher = &mut scene.matcher;
     let (_, first) = matcher.next_claim().await;
 
-    let refused = timeout(PATIENCE, socket.ask("request_queue", json!({"queue": "vent"}))).await;
+    let refused = timeout(PATIENCE, socket.request("request_queue", json!({"queue": "vent"}))).await;
     let refused = refused.expect("refused in time").expect("an acknowledgement");
     assert_eq!(refused["code"], "unavailable");
 
@@ -57,7 +57,11 @@ async fn a_client_whose_connection_a_newer_one_supersedes_receives_replaced_and_
     let older = ConnectionStamp { opened_at_ms: stamp.opened_at_ms - 1, ..stamp.clone() };
     let newer = ConnectionStamp { opened_at_ms: stamp.opened_at_ms + 1, ..stamp.clone() };
     for stamp in [older, newer] {
-        matcher.bus.notify_user(None, user, &Notification::Superseded { stamp }).await.expect("notified");
+        matcher
+            .bus
+            .notify_user(None, user, &Notification::Superseded { register: proto::Register::open(stamp) })
+            .await
+            .expect("notified");
     }
     socket.wait_for("replaced").await.expect("replaced");
     drop((socket, other.socket));
@@ -91,7 +95,7 @@ async fn a_queue_command_is_pending_only_while_its_client_waits() {
     let mut scene = Scene::open(&["--result-deadline=1s"]).await;
     let Guest { user: _, socket, stamp } = scene.guest(UserState::Idle).await;
     let matcher = &mut scene.matcher;
-    let asked = socket.begin("request_queue", &json!({"queue": "vent"})).await.expect("sent");
+    let asked = socket.start_request("request_queue", &json!({"queue": "vent"})).await.expect("sent");
     let command = matcher.next().await;
     assert!(matches!(command.command, UserCommand::QueueRequested { .. }), "{:?}", command.command);
     let id = command.raw.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id")).expect("an id").to_string();
@@ -111,7 +115,7 @@ async fn a_legacy_client_that_disconnects_before_there_is_a_reply_has_left_and_i
     let socket = person.connect_and_hello(&scene.gateway).await.expect("a connection");
     let matcher = &mut scene.matcher;
     let (_, claimed) = matcher.next_claim().await;
-    socket.say_goodbye().await.expect("sent");
+    socket.send_disconnect().await.expect("sent");
     let left = matcher.next().await.command;
     assert!(matches!(left, UserCommand::Left { user: who } if who == user), "{left:?}");
     let closed = matcher.next().await.command;
@@ -124,12 +128,12 @@ async fn a_released_user_who_is_queued_is_claimed_again_with_the_same_stamp() {
     let mut scene = Scene::open(&[]).await;
     let Guest { user, socket, stamp } = scene.guest(UserState::Idle).await;
     let matcher = &mut scene.matcher;
-    let left = socket.begin("leave_room", &json!({})).await.expect("sent");
+    let left = socket.start_request("leave_room", &json!({})).await.expect("sent");
     let command = matcher.next().await;
     matcher.reply(&command, UserView { connection: None::<Register>, ..view(user, &stamp, UserState::Idle) }).await;
     assert_eq!(left.await.expect("an acknowledgement")["success"], true);
 
-    let queued = Notification::Queued { queue: proto::Queue::Talk, since_ms: 1 };
+    let queued = Notification::Queued { queue: proto::Queue::Talk, since_ms: 1, connected: false };
     matcher.bus.notify_user(None, user, &queued).await.expect("notified");
     assert_eq!(matcher.connect(UserState::Waiting { queue: proto::Queue::Talk, since_ms: 1 }).await, stamp);
 }

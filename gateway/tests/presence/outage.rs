@@ -18,7 +18,7 @@ async fn a_legacy_client_that_leaves_again_and_again_during_an_outage_leaves_onc
 
     for _ in 0..5 {
         // Acknowledged when it was given up for now, and is stored later.
-        let left = socket.ask("leave_room", json!(person.secret)).await.expect("an acknowledgement");
+        let left = socket.request("leave_room", json!(person.secret)).await.expect("an acknowledgement");
         assert_eq!(left["success"], true);
     }
     drop(socket);

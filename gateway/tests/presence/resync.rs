@@ -91,7 +91,7 @@ async fn so_it_is_for_legacy_clients() {
 async fn a_client_that_does_not_want_to_wait_any_more_is_not_queued_again() {
     let mut scene = Scene::open(&[]).await;
     let Guest { user, socket, stamp } = scene.guest(WAITING).await;
-    let left = socket.begin("leave_room", &json!({})).await.expect("sent");
+    let left = socket.start_request("leave_room", &json!({})).await.expect("sent");
     let command = scene.matcher.next().await;
     assert!(matches!(command.command, UserCommand::Left { .. }), "{:?}", command.command);
     // It is applied, but its reply is lost.

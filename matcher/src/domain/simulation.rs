@@ -14,7 +14,7 @@ use crate::domain::{
     user::User,
 };
 use proptest::prelude::*;
-use proto::{ConnectionStamp, ConnectionState, GatewayId, Queue, Register, RoomId, UserId, presence::Claim, timing};
+use proto::{ConnectionStamp, ConnectionState, GatewayId, Queue, Register, RoomId, UserId, presence::Verdict, timing};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How far the clocks of the three gateways are from the true time, in a run with skew.
@@ -237,16 +237,16 @@ impl World {
         let served = &mut self.served[at];
         let fresh = !served.claimed && self.now - served.opened_at < ms(timing::FRESH_CLAIM);
         self.any_may_win |= self.skewed && !served.claimed && !fresh;
-        match Claim::decide(&served.stamp, fresh, self.user.presence().connection()) {
-            Claim::Held => served.claimed = true,
-            Claim::Repeated if !replied => {}
-            Claim::Repeated => self.publish(Command::Connected(stamp.clone())),
-            Claim::Renewed { opened_at_ms } => {
+        match Verdict::of(&served.stamp, fresh, self.user.presence().connection()) {
+            Verdict::Held => served.claimed = true,
+            Verdict::Unknown if !replied => {}
+            Verdict::Unknown => self.publish(Command::Connected(stamp.clone())),
+            Verdict::Restamp { opened_at_ms } => {
                 served.stamp.opened_at_ms = opened_at_ms;
                 let again = Command::Connected(served.stamp.clone());
                 self.publish(again);
             }
-            Claim::Superseded => {
+            Verdict::Superseded => {
                 let closed = self.served.remove(at).stamp;
                 self.publish(Command::Disconnected(closed, ConnectionState::Lost));
             }

@@ -2,7 +2,7 @@
 //!
 //! | failure | what follows |
 //! |---|---|
-//! | a server is unavailable, or was too slow ([`is_transient`]) | retried in place until it works; NATS is told that the command is in progress |
+//! | a server is unavailable, or was too slow ([`is_transient`]) | retried in place until it works, with progress signals to NATS |
 //! | the command's own, fewer than [`MAX_FAILURES`] times | retried in place |
 //! | the command's own, [`MAX_FAILURES`] times | dead-lettered, replied to with `failed` |
 //! | the process stops | handed back, so that another consumer gets it at once |
@@ -13,7 +13,7 @@ pub use crate::bus::backoff::{delays, until_ok};
 
 use crate::{bus::client::BusError, timing};
 use async_nats::jetstream::{self, AckKind, context::PublishError, stream::PurgeError};
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 /// After so many failures of its own a command is dead-lettered.
 pub const MAX_FAILURES: u32 = 5;

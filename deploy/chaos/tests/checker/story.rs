@@ -1,10 +1,9 @@
-//! Histories for the tests, told event by event.
+//! Histories for the tests, event by event.
 
 use chaos::{
-    checker::{Findings, check},
-    coverage::Coverage,
+    checker::{Coverage, Findings, check},
     history::{Entry, Event, Ms},
-    witness::{Change, Fact},
+    observe::change::{Change, Fact},
 };
 
 /// A conversation of Ann and Ben in the room `r`, message by message.
@@ -27,17 +26,33 @@ impl Story {
         self.at(
             at,
             who,
-            Event::Connected { connection, gateway: 0, state: state.to_owned(), room: None, last_seq, old: false },
+            Event::Connected { connection, gateway: 0, state: state.to_owned(), room: None, last_seq, legacy: false },
         );
+    }
+
+    /// The document of a user is written in this state, with an open register.
+    pub(crate) fn state(&mut self, at: Ms, user: &str, state: &str) {
+        let (user, state) = (user.to_owned(), Some(state.to_owned()));
+        self.fact(at, Change::UserChanged { user, state, connected: Some(true) });
+    }
+
+    /// The packets of a connection are dropped.
+    pub(crate) fn silenced(&mut self, at: Ms, who: &str, connection: u32) {
+        self.at(at, who, Event::Silenced { connection });
+    }
+
+    /// How often this promise is broken.
+    pub(crate) fn times_broken(&self, promise: &str) -> usize {
+        self.violations().into_iter().filter(|broken| *broken == promise).count()
     }
 
     /// Something is broken from then on.
     pub(crate) fn fault(&mut self, at: Ms, target: &str) {
-        self.at(at, target, Event::FaultBegan { target: target.to_owned() });
+        self.at(at, target, Event::FaultStarted { target: target.to_owned() });
     }
 
     pub(crate) fn lost(&mut self, at: Ms, who: &str, connection: u32) {
-        self.at(at, who, Event::Lost { connection, cut: true });
+        self.at(at, who, Event::Disconnected { connection, by_client: true });
     }
 
     pub(crate) fn queued(&mut self, at: Ms, who: &str) {
@@ -46,20 +61,20 @@ impl Story {
 
     pub(crate) fn opened(&mut self, at: Ms, room: &str, members: [(&str, &str); 2]) {
         let members = members.map(|(user, queue)| (user.to_owned(), queue.to_owned())).to_vec();
-        self.fact(at, Change::Opened { room: room.to_owned(), members });
+        self.fact(at, Change::RoomOpened { room: room.to_owned(), members });
     }
 
     pub(crate) fn closed(&mut self, at: Ms, room: &str) {
-        self.fact(at, Change::Closed { room: room.to_owned() });
+        self.fact(at, Change::RoomClosed { room: room.to_owned() });
     }
 
     pub(crate) fn stored(&mut self, at: Ms, author: &str, seq: u64) {
         let (id, nonce) = (format!("id{seq}"), format!("nonce{seq}"));
-        self.fact(at, Change::Stored { id, room: "r".to_owned(), author: author.to_owned(), nonce, seq });
+        self.fact(at, Change::MessageStored { id, room: "r".to_owned(), author: author.to_owned(), nonce, seq });
     }
 
     pub(crate) fn erased(&mut self, at: Ms, seq: u64) {
-        self.fact(at, Change::Erased { id: format!("id{seq}") });
+        self.fact(at, Change::MessageErased { id: format!("id{seq}") });
     }
 
     pub(crate) fn acknowledged(&mut self, at: Ms, author: &str, number: u64, seq: u64) {
@@ -69,7 +84,7 @@ impl Story {
 
     pub(crate) fn received(&mut self, at: Ms, who: &str, connection: u32, author: &str, seq: u64) {
         let (author, nonce, room) = (author.to_owned(), format!("nonce{seq}"), "r".to_owned());
-        self.at(at, who, Event::Received { connection, room, seq, author, nonce, missed: false });
+        self.at(at, who, Event::Received { connection, room, seq, author, nonce, replayed: false });
     }
 
     /// Both are in the room; Ann's connection is 1, Ben's is 2.
@@ -80,14 +95,14 @@ impl Story {
             story.queued(10, who);
         }
         story.opened(20, "r", [("ann", "talk"), ("ben", "talk")]);
-        story.fact(25, Change::Started { room: "r".to_owned() });
+        story.fact(25, Change::RoomStarted { room: "r".to_owned() });
         story.at(30, "ann", Event::Matched);
         story.at(30, "ben", Event::Matched);
         story
     }
 
-    /// Ann says one, and Ben hears it.
-    pub(crate) fn said(&mut self, at: Ms, seq: u64) {
+    /// Ann sends one, and Ben receives it.
+    pub(crate) fn sent(&mut self, at: Ms, seq: u64) {
         self.stored(at, "ann", seq);
         self.acknowledged(at + 5, "ann", seq, seq);
         self.received(at + 5, "ben", 2, "ann", seq);
@@ -100,13 +115,13 @@ impl Story {
             self.erased(at + 100, seq);
         }
         self.at(at + 10, "ann", Event::Left);
-        self.at(at + 10, "ben", Event::Ended);
+        self.at(at + 10, "ben", Event::RoomEnded);
         self.lost(at + 20, "ann", 1);
         self.lost(at + 20, "ben", 2);
     }
 
     pub(crate) fn violations(&self) -> Vec<&'static str> {
-        self.check().violations.into_iter().map(|violation| violation.invariant).collect()
+        self.check().violations.into_iter().map(|violation| violation.promise).collect()
     }
 
     pub(crate) fn coverage(&self) -> Coverage {
@@ -122,10 +137,15 @@ impl Story {
     }
 
     #[track_caller]
-    pub(crate) fn breaks(&self, invariant: &str) {
+    pub(crate) fn breaks(&self, promise: &str) {
         let violations = self.check().violations;
-        let broken = violations.iter().find(|violation| violation.invariant == invariant);
-        let broken = broken.unwrap_or_else(|| panic!("{invariant} was not seen in {violations:?}"));
+        let broken = violations.iter().find(|violation| violation.promise == promise);
+        let broken = broken.unwrap_or_else(|| panic!("{promise} was not seen in {violations:?}"));
         assert!(!broken.around.is_empty(), "the events around it are shown");
     }
+}
+
+/// The register of a user is written, open or not.
+pub(crate) fn register(user: &str, open: bool) -> Change {
+    Change::UserChanged { user: user.to_owned(), state: None, connected: Some(open) }
 }

@@ -1,10 +1,10 @@
-//! Who waits, for whom, and for how long.
+//! Users who wait, for whom, and for how long.
 
 use crate::story::Story;
 use chaos::history::Event;
 
 #[test]
-fn two_who_fit_and_wait_for_longer_than_a_tick_are_seen() {
+fn two_users_who_fit_and_wait_for_longer_than_a_round_are_seen() {
     for (queues, expected) in [(["vent", "listen"], 1), (["vent", "talk"], 0), (["talk", "talk"], 1)] {
         let mut story = Story::default();
         for ((who, connection), queue) in [("ann", 1), ("ben", 2)].into_iter().zip(queues) {
@@ -12,13 +12,13 @@ fn two_who_fit_and_wait_for_longer_than_a_tick_are_seen() {
             story.at(10, who, Event::Queued { queue: queue.to_owned() });
             story.lost(8_000, who, connection);
         }
-        let waits = story.violations().into_iter().filter(|invariant| *invariant == "nobody waits for ever");
+        let waits = story.violations().into_iter().filter(|promise| *promise == "nobody waits for ever");
         assert_eq!(waits.count(), expected, "{queues:?}");
     }
 }
 
 #[test]
-fn two_who_wait_for_each_other_are_seen() {
+fn two_users_who_wait_for_each_other_are_seen() {
     let mut story = Story::default();
     for (who, connection) in [("ann", 1), ("ben", 2)] {
         story.connected(0, who, connection, "idle", None);
@@ -29,7 +29,7 @@ fn two_who_wait_for_each_other_are_seen() {
 }
 
 #[test]
-fn somebody_who_is_passed_over_is_seen_unless_something_was_broken() {
+fn a_user_who_is_passed_over_is_seen_unless_something_was_broken() {
     for (fault, expected) in [(None, 1), (Some("matcher-1"), 0)] {
         let mut story = Story::default();
         for (who, connection, at) in [("ann", 1, 10), ("ben", 2, 9_000), ("cleo", 3, 9_500)] {
@@ -38,20 +38,20 @@ fn somebody_who_is_passed_over_is_seen_unless_something_was_broken() {
         }
         if let Some(target) = fault {
             story.fault(8_000, target);
-            story.at(8_500, target, Event::FaultOver);
+            story.at(8_500, target, Event::FaultEnded);
         }
         story.opened(10_000, "r", [("ben", "talk"), ("cleo", "talk")]);
         for who in ["ben", "cleo"] {
             story.at(10_010, who, Event::Matched);
         }
         story.lost(20_000, "ann", 1);
-        let passed_over = story.violations().into_iter().filter(|invariant| *invariant == "nobody waits for ever");
+        let passed_over = story.violations().into_iter().filter(|promise| *promise == "nobody waits for ever");
         assert_eq!(passed_over.count(), expected, "{fault:?}");
     }
 }
 
 #[test]
-fn so_is_somebody_in_vent_whose_place_a_later_one_got() {
+fn a_user_in_vent_whose_turn_a_later_one_got_is_seen_unless_one_who_posted_was_held_back() {
     for (unsettled, expected) in [(false, 1), (true, 0)] {
         let mut story = Story::default();
         for (who, connection, at, queue) in
@@ -62,8 +62,12 @@ fn so_is_somebody_in_vent_whose_place_a_later_one_got() {
         }
         if unsettled {
             let (state, room) = (String::new(), None);
-            story.at(0, "dora", Event::Connected { connection: 4, gateway: 0, state, room, last_seq: None, old: true });
-            story.at(5_000, "dora", Event::Queued { queue: "listen".to_owned() });
+            story.at(
+                0,
+                "dora",
+                Event::Connected { connection: 4, gateway: 0, state, room, last_seq: None, legacy: true },
+            );
+            story.at(5_700, "dora", Event::Queued { queue: "listen".to_owned() });
             story.lost(8_000, "dora", 4);
         }
         story.opened(6_000, "r", [("ben", "vent"), ("cleo", "listen")]);
@@ -72,7 +76,7 @@ fn so_is_somebody_in_vent_whose_place_a_later_one_got() {
             story.lost(6_500, who, connection);
         }
         story.lost(8_000, "ann", 1);
-        let passed_over = story.violations().into_iter().filter(|invariant| *invariant == "nobody waits for ever");
+        let passed_over = story.violations().into_iter().filter(|promise| *promise == "nobody waits for ever");
         assert_eq!(passed_over.count(), expected, "unsettled: {unsettled}");
     }
 }

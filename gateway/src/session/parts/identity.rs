@@ -2,12 +2,12 @@
 //! subscription to the user's notifications. Dropping it ends all three.
 
 use crate::presence::{
-    claim::{Claim, Stamps, Verdict},
+    claim::{Claim, Stamps},
     registry::{ServedGuard, ServedRegistry},
 };
 use async_nats::{Message, Subscriber};
 use futures_util::StreamExt as _;
-use proto::{ConnectionStamp, Register, UserId};
+use proto::{ConnectionStamp, Register, UserId, presence::Verdict};
 use std::future::pending;
 
 /// A session's user.
@@ -52,10 +52,7 @@ impl Identity {
     pub(crate) fn judge(&mut self, register: Option<&Register>) -> Verdict {
         let verdict = self.claim.judge(register);
         match &verdict {
-            Verdict::Restamp(stamp) => {
-                self.served.restamp(stamp.clone());
-                self.claim.restamp(stamp.clone());
-            }
+            Verdict::Restamp { .. } => self.served.restamp(self.claim.stamp().clone()),
             Verdict::Held => self.released = false,
             Verdict::Unknown | Verdict::Superseded => {}
         }

@@ -23,7 +23,7 @@ const NAMESPACE_EXISTS: i32 = 48;
 /// Where MongoDB is.
 #[derive(Args, Clone, Debug)]
 pub struct MongoDb {
-    /// The address of MongoDB: a replica set of one member or more, since a majority must have what clients are told.
+    /// The address of MongoDB: a replica set of one member or more, since results are acknowledged by a majority.
     #[arg(long, env = "MONGODB_URI", default_value = "mongodb://127.0.0.1:27017", hide_env_values = true)]
     pub mongodb_uri: String,
     /// The database, which matcher and chat-store share.
