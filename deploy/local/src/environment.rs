@@ -1,4 +1,4 @@
-//! Makes the services of a stack: on which ports, and with which variables.
+//! The ports and environment variables of the services of a stack.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     service::{Kind, Service},
 };
 
-/// The ports that people connect to: from the first one on, or free ones.
+/// The public ports of the gateways: consecutive ones from the given port on, or free ones.
 pub(crate) fn gateway_ports(options: &StackOptions) -> anyhow::Result<Vec<u16>> {
     (0..options.gateways)
         .map(|number| match options.port {
@@ -25,7 +25,7 @@ pub(crate) fn gateway_ports(options: &StackOptions) -> anyhow::Result<Vec<u16>> 
         .collect()
 }
 
-/// A service of a stack, not started yet, with what it is told.
+/// A service of a stack with its environment, not started yet. `variables` are those that only this service has.
 pub(crate) fn make_service(
     kind: Kind,
     number: usize,
@@ -43,7 +43,7 @@ pub(crate) fn make_service(
         variables.push(env("NATS_USER", kind.name()));
         variables.push(env("NATS_PASSWORD", access.password(kind.name())));
     }
-    // Their output is a pipe; the runner asks for colours when it writes to a terminal.
+    // Their output is a pipe; the runner overrides this when it writes to a terminal.
     variables.push(env("NO_COLOR", "1"));
     // GATEWAY_ID, MATCHER_ID, CHAT_STORE_ID.
     variables.push(env(&format!("{}_ID", kind.name().replace('-', "_").to_uppercase()), &name));

@@ -1,4 +1,4 @@
-//! Starts again what died, with a backoff that grows, and is forgotten after a while of health.
+//! Restarts processes that exited, with a delay that doubles each time, until a process has run for a while.
 
 use std::{fmt, process::ExitStatus, sync::Arc, time::Duration};
 
@@ -6,14 +6,14 @@ use servers::{Mongo, Nats};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{log::Sink, service::Service};
+use crate::{progress::Progress, service::Service};
 
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 const LONGEST_DELAY: Duration = Duration::from_secs(8);
-/// Whoever ran for this long is healthy.
+/// After this time without an exit, the next delay is [`FIRST_DELAY`] again.
 const HEALTHY: Duration = Duration::from_secs(30);
 
-/// Something that can be started again.
+/// A process that can be restarted.
 pub(crate) enum Part {
     Service(Arc<Service>),
     Nats(Arc<Nats>),
@@ -48,8 +48,8 @@ impl fmt::Display for Part {
     }
 }
 
-/// Watches until `stop`; each death and each new start is a line in the sink.
-pub(crate) async fn keep_running(part: Part, say: Sink, stop: CancellationToken) {
+/// Watches the process until `stop`; each exit and each restart is a line in the sink.
+pub(crate) async fn restart_on_exit(part: Part, progress: Progress, stop: CancellationToken) {
     let mut delay = FIRST_DELAY;
     loop {
         let started = Instant::now();
@@ -57,15 +57,15 @@ pub(crate) async fn keep_running(part: Part, say: Sink, stop: CancellationToken)
         if started.elapsed() >= HEALTHY {
             delay = FIRST_DELAY;
         }
-        say("local", &format!("{part} died ({status}), starting it again in {delay:?}"));
+        progress.line(&format!("{part} exited ({status}), restart in {delay:?}"));
         if stop.run_until_cancelled(sleep(delay)).await.is_none() {
             return;
         }
         delay = (delay * 2).min(LONGEST_DELAY);
         let Some(started) = stop.run_until_cancelled(part.start()).await else { return };
         match started {
-            Ok(()) => say("local", &format!("{part} is started again")),
-            Err(error) => say("local", &format!("{error:#}")),
+            Ok(()) => progress.line(&format!("{part} restarted")),
+            Err(error) => progress.line(&format!("{part} restart failed: {error:#}")),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The secrets of users: a signed token that carries the user's id. Any gateway verifies it without a request; clients
 //! treat it as opaque.
 
+mod hs256;
+
 use crate::{api::error::ApiError, config::Config};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode, get_current_timestamp};
 use proto::UserId;
@@ -28,6 +30,7 @@ impl Secrets {
     /// # Errors
     /// When a key is too short.
     pub(crate) fn new(config: &Config) -> anyhow::Result<Self> {
+        hs256::install();
         let key = long_enough("SECRET_KEY", &config.secret_key)?;
         // Deployments that name it without a value pass on an empty one.
         let previous = config.secret_key_previous.as_deref().filter(|key| !key.is_empty());
@@ -125,6 +128,14 @@ mod tests {
         let refusal = |args: &[&str]| secrets(args).err().expect("refused").to_string();
         assert!(refusal(&["short"]).starts_with("SECRET_KEY has"));
         assert!(refusal(&[NEW, "--secret-key-previous", "short"]).starts_with("SECRET_KEY_PREVIOUS has"));
+    }
+
+    #[test]
+    fn a_secret_that_another_implementation_signed_is_good() {
+        let user = "0196f2f2000070008000000000000001";
+        let signed_elsewhere = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIwMTk2ZjJmMi0wMDAwLTcwMDAtODAwMC0wMDAwMDAwMDAwMDEiLCJleHAiOjMyNTAzNjgwMDAwfQ.RfU-_odsJ5DnAgQsHEDUmq0C81ZxeHm2rXkNbBg9unI";
+        let verified = secrets(&[OLD]).expect("a key").verify(signed_elsewhere).expect("accepted");
+        assert_eq!(verified.to_string(), user);
     }
 
     #[test]
