@@ -1,74 +1,71 @@
-//! All that the gateway is told, read once.
+//! The configuration, read once.
 
-use crate::address::Proxies;
+use crate::http::client_ip::Proxies;
 use axum::http::HeaderValue;
 use clap::Parser;
 use proto::{
     GatewayId,
-    service::{Common, ServiceConfig},
+    process::{Common, ServiceConfig, positive, whole_seconds},
 };
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-/// The gateway of talk to me: speaks Socket.IO and REST with people, and commands and events
-/// with the bus. Any number of them may run.
+/// The gateway of talk to me: Socket.IO and REST for clients, commands and notifications on the bus. Any number of them
+/// may run.
 #[derive(Clone, Parser)]
 #[command(name = "gateway", version)]
 pub struct Config {
-    /// What all services are told.
+    /// What all services have in common.
     #[command(flatten)]
     pub common: Common,
-    /// Address for people: REST, Socket.IO and the page.
+    /// Address for clients: REST, Socket.IO and the page.
     #[arg(long, env = "GATEWAY_ADDR", default_value = "0.0.0.0:8000")]
     pub addr: SocketAddr,
-    /// What operators know this gateway by, for instance the name of its pod: at most 55 letters,
-    /// digits, '-' or '_'. On the bus each process adds something of its own to it.
+    /// The name of this gateway for operators, for instance that of its pod: at most 55 letters, digits, '-' or '_'. On
+    /// the bus each process appends eight digits of its own.
     #[arg(long, env = "GATEWAY_ID", default_value = "gateway")]
     pub gateway_id: GatewayId,
-    /// Key that signs people's secrets, the same in all gateways: at least 32 characters, kept
-    /// from everybody.
+    /// Key that signs the secrets of users, the same in all gateways: at least 32 characters.
     #[arg(long, env = "SECRET_KEY", hide_env_values = true)]
     pub secret_key: String,
     /// The key before the last rotation, whose secrets are still accepted; empty for none.
     #[arg(long, env = "SECRET_KEY_PREVIOUS", hide_env_values = true)]
     pub secret_key_previous: Option<String>,
     /// How long a secret is good for.
-    #[arg(long, env = "SECRET_TTL", default_value = "24h", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "SECRET_TTL", default_value = "24h", value_parser = positive)]
     pub secret_ttl: Duration,
     /// Origins that may use this gateway from a browser, separated by commas. Empty for any,
     /// which is safe because no cookie carries authority.
     #[arg(long, env = "ALLOWED_ORIGINS", default_value = "", value_parser = origins)]
     pub allowed_origins: Origins,
-    /// How long a client waits for the result of what it asked for; then it gets a 503, and
-    /// asking again is safe.
-    #[arg(long, env = "RESULT_DEADLINE", default_value = "5s", value_parser = humantime::parse_duration)]
+    /// How long a client waits for the result of a command; then it gets a 503, and a retry is safe.
+    #[arg(long, env = "RESULT_DEADLINE", default_value = "5s", value_parser = positive)]
     pub result_deadline: Duration,
-    /// How long somebody who queued by POST is not matched, so that the answer arrives before
-    /// the match does.
-    #[arg(long, env = "SETTLE", default_value = "150ms", value_parser = humantime::parse_duration)]
+    /// How long a user who queued by POST is not matched, so that the reply arrives before the match does.
+    #[arg(long, env = "SETTLE", default_value = "150ms", value_parser = positive)]
     pub settle: Duration,
     /// How often a connection is probed.
-    #[arg(long, env = "PING_INTERVAL", default_value = "10s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "PING_INTERVAL", default_value = "10s", value_parser = positive)]
     pub ping_interval: Duration,
     /// How long a probe may go unanswered before the connection counts as lost.
-    #[arg(long, env = "PING_TIMEOUT", default_value = "15s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "PING_TIMEOUT", default_value = "15s", value_parser = positive)]
     pub ping_timeout: Duration,
-    /// How long this gateway may be silent on the bus before its people count as
-    /// disconnected; whole seconds, at least 3.
+    /// How long this gateway's lease lives without a renewal; then its connections count as lost. Whole seconds, at
+    /// least 3.
     #[arg(long, env = "GATEWAY_LEASE", default_value = "6s", value_parser = lease)]
     pub lease: Duration,
-    /// Over how long a drain spreads the people that it lets go, in even spacing; with few people it is quicker.
+    /// Over how long a drain spreads the connections that it closes, in even spacing; with few of them it is quicker.
     /// With 12 s more it must fit into the drain deadline.
-    #[arg(long, env = "DRAIN_SPREAD", default_value = "5s", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "DRAIN_SPREAD", default_value = "5s", value_parser = positive)]
     pub drain_spread: Duration,
-    /// What one person may ask for in a second, after a burst of ten times as much.
+    /// Actions of one user in a second, after a burst of ten times as many.
     #[arg(long, env = "ACTIONS_PER_SECOND", default_value = "20")]
     pub actions_per_second: std::num::NonZeroU32,
     /// Networks of the proxies in front of the gateways, as 10.0.0.0/8, separated by commas: what they write into
-    /// X-Forwarded-For is believed. Empty when people connect directly, or the header would be theirs to write.
+    /// X-Forwarded-For is trusted. Empty when clients connect directly, or the header would be theirs to write.
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "", value_parser = Proxies::parse)]
     pub trusted_proxies: Proxies,
-    /// What one address (a /64 of IPv6) may ask for in a second, after a burst of ten times as much: new connections
-    /// and REST requests. Without it there is no limit; many people may share one address.
+    /// New connections and REST requests of one address (a /64 of IPv6) in a second, after a burst of ten times as
+    /// many. Without it there is no limit; many people may share one address.
     #[arg(long, env = "REQUESTS_PER_SECOND_PER_ADDRESS")]
     pub requests_per_second_per_address: Option<std::num::NonZeroU32>,
     /// Folder of the built page; without it there is only the API.
@@ -76,10 +73,34 @@ pub struct Config {
     pub web_dir: Option<PathBuf>,
 }
 
+impl Config {
+    /// How long a connection may be silent before it counts as lost.
+    pub(crate) fn patience(&self) -> Duration {
+        self.ping_interval + self.ping_timeout
+    }
+
+    /// Checks that a drain fits into its deadline: the spread, and `steps` for the last disconnects, the connections
+    /// that are left, and the requests that are left.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) fn check_drain(&self, steps: Duration) -> anyhow::Result<()> {
+        let (deadline, needed) = (self.common.drain_deadline, self.drain_spread + steps);
+        let shown = humantime::format_duration;
+        anyhow::ensure!(
+            needed <= deadline,
+            "DRAIN_SPREAD does not fit into DRAIN_DEADLINE: a drain may take {}, the spread included, and {} is allowed",
+            shown(needed),
+            shown(deadline),
+        );
+        Ok(())
+    }
+}
+
 impl ServiceConfig for Config {
-    // An old client posts up to five messages at once, each on a connection of its own, and their
-    // order is that of their arrival: on several threads up to 8 of 100 such groups were inverted.
-    const ONE_THREAD: bool = true;
+    // A legacy client posts up to five messages at once, each on a connection of its own, and their order is that of
+    // their arrival: on several threads up to 8 of 100 such groups were inverted. Nothing else hangs on it.
+    const SINGLE_THREADED: bool = true;
 
     fn common(&self) -> &Common {
         &self.common
@@ -106,9 +127,8 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
 }
 
 fn lease(text: &str) -> Result<Duration, String> {
-    let lease = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    let whole = lease.subsec_nanos() == 0;
-    if whole && lease.as_secs() >= 3 { Ok(lease) } else { Err("whole seconds, at least 3s".to_owned()) }
+    let lease = whole_seconds(text)?;
+    if lease.as_secs() >= 3 { Ok(lease) } else { Err("whole seconds, at least 3s".to_owned()) }
 }
 
 #[cfg(test)]
@@ -120,6 +140,17 @@ mod tests {
         assert_eq!(lease("3s"), Ok(Duration::from_secs(3)));
         for wrong in ["2s", "3.5s", "3s 500ms", "soon"] {
             assert!(lease(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_duration_of_zero_is_refused_at_the_start() {
+        let parse = |more: &str| {
+            Config::try_parse_from(["gateway", "--secret-key=a key of at least thirty-two characters", more])
+        };
+        assert!(parse("--ping-interval=1s").is_ok());
+        for zero in ["--ping-interval=0s", "--ping-timeout=0s", "--drain-spread=0s", "--lease=0s", "--settle=0s"] {
+            assert!(parse(zero).is_err_and(|refusal| refusal.to_string().contains("at least")), "{zero}");
         }
     }
 

@@ -13,7 +13,7 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new one that nobody has.
+            /// A new unique id.
             #[must_use]
             #[expect(clippy::new_without_default, reason = "each call gives another value")]
             pub fn new() -> Self {
@@ -62,7 +62,7 @@ macro_rules! id {
 }
 
 id!(
-    /// Somebody, for the length of one conversation. Not a secret.
+    /// A user, for the length of one conversation. Not a secret.
     UserId, new_v4
 );
 id!(
@@ -115,9 +115,8 @@ impl FromStr for ProcessId {
 }
 
 impl ProcessId {
-    /// This name with something of its own behind it: one that no earlier process had. What
-    /// belonged to a process that was killed and started again under its name is not taken for
-    /// the new one's.
+    /// This name with a random suffix, so that no earlier process had it: what belonged to a process that was killed is
+    /// not taken for that of the process that was started in its place.
     ///
     /// # Errors
     /// When the name is longer than 55 characters.

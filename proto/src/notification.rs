@@ -24,7 +24,7 @@ pub struct Message {
     pub nonce: String,
     /// The text.
     pub content: String,
-    /// Somebody liked it.
+    /// The partner liked it.
     pub liked: bool,
     /// Position in the room: 1, 2, 3, … without gaps.
     pub seq: u64,
@@ -48,8 +48,8 @@ pub enum Notification {
         queue: Queue,
         /// Since when, in milliseconds since 1970.
         since_ms: i64,
-        /// The matcher knows an open connection. If not, the gateway that has one claims it again: nobody without one is
-        /// matched.
+        /// The matcher knows an open connection. If not, the gateway that has one claims it again: only connected
+        /// users are matched.
         connected: bool,
     },
     /// A partner was found.
@@ -99,7 +99,7 @@ pub enum Notification {
         /// Which of both.
         typing: bool,
     },
-    /// The register has moved past a connection that was open: see [`crate::presence::Claim`].
+    /// The register has moved past a connection that was open: see [`crate::presence::Verdict`].
     Superseded {
         /// The newer connection.
         #[serde(flatten)]
@@ -160,7 +160,7 @@ pub struct QueueStatus {
 /// The request on `talk.read.history.<room>`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HistoryRequest {
-    /// The member who asks.
+    /// The member who requests it.
     pub user: UserId,
     /// Only what came after this room sequence; 0 for all.
     pub after_seq: u64,

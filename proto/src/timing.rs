@@ -18,7 +18,7 @@ pub const GATEWAY_LEASE: Duration = s(6);
 pub const LEASE_GRACE: Duration = s(3);
 /// How often each matcher reads the leases.
 pub const LEASE_POLL: Duration = s(1);
-/// After an outage of NATS nobody is removed, and no lease counts as missing, for so long: gateways reconnect within
+/// After an outage of NATS no user is removed, and no lease counts as missing, for so long: gateways reconnect within
 /// 1 s, renew every 2 s, and publish what waited.
 pub const OUTAGE_SETTLE: Duration = s(4);
 
@@ -29,7 +29,7 @@ pub const DRAIN_GRACE: Duration = s(5);
 /// How long the two of a new room have to enter it: a client that reconnects needs some seconds, and the partner waits
 /// meanwhile.
 pub const ENTER_TIMEOUT: Duration = s(15);
-/// How long somebody waits in vent or listen before they are moved to talk: promise 2.
+/// How long a user waits in vent or listen before they are moved to talk: promise 2.
 pub const FALLBACK_AFTER: Duration = s(10);
 /// How often people are matched when nothing wakes the leader earlier: promise 2.
 pub const MATCH_INTERVAL: Duration = s(3);
@@ -45,13 +45,13 @@ pub const TOMBSTONE: Duration = s(3);
 pub const RECONCILE: Duration = s(20);
 
 /// A claim that lost by stamps alone is made again with a newer stamp while its connection is younger than this.
-/// Longer than a matcher takes, shorter than anybody takes to open another tab and come back to this one.
+/// Longer than a matcher takes, shorter than a user takes to open another tab and come back to this one.
 pub const FRESH_CLAIM: Duration = s(2);
 /// How long a client waits for the result of a command; then it is refused, and repeating it is safe: promise 3.
 pub const RESULT_DEADLINE: Duration = s(5);
-/// How long a gateway may take to say whether anybody still waits for a command.
+/// How long a gateway may take to reply whether it still waits for the reply to a command.
 pub const CONFIRM_TIMEOUT: Duration = s(1);
-/// How long an old client that queued by POST is not matched: `queue_complete` must not overtake the answer.
+/// How long a legacy client that queued by POST is not matched: `queue_complete` must not overtake the response.
 pub const SETTLE: Duration = ms(150);
 /// How often a connection is probed, and how long a probe may go unanswered.
 pub const PING_INTERVAL: Duration = s(10);
@@ -59,7 +59,7 @@ pub const PING_INTERVAL: Duration = s(10);
 /// by itself is back in time.
 pub const PING_TIMEOUT: Duration = s(15);
 
-/// How long a command may be worked on before NATS delivers it to another consumer; whoever works on it longer
+/// How long a command may be worked on before NATS delivers it to another consumer; a consumer that works on it longer
 /// signals progress.
 pub const ACK_WAIT: Duration = s(5);
 /// How long one attempt to apply a command or a batch may take: a database that hangs must not hang its consumer.
@@ -71,7 +71,7 @@ pub const PINNED_TIMEOUT: Duration = s(3);
 pub const PULL_EXPIRES: Duration = s(1);
 /// How long the server refuses a second publication of one command.
 pub const DUPLICATE_WINDOW: Duration = s(120);
-/// A command that nobody took for so long is of no use: its client has given up long since.
+/// A command that was not applied for so long is of no use: its client has given up long ago.
 pub const COMMAND_MAX_AGE: Duration = s(3600);
 
 /// When MongoDB removes a user or a room by itself. Not renewed: longer than any conversation.
@@ -89,7 +89,7 @@ mod tests {
         let killed_gateway = GATEWAY_LEASE + s(1) + LEASE_POLL + LEASE_GRACE;
         assert!(killed_gateway <= s(15), "promise 6: not offered within 15 s of a kill");
         assert!(GATEWAY_LEASE / 3 < LEASE_GRACE, "one renewal that is late is no loss");
-        assert!(GATEWAY_LEASE / 3 + s(1) < OUTAGE_SETTLE, "gateways are back before anybody is removed");
+        assert!(GATEWAY_LEASE / 3 + s(1) < OUTAGE_SETTLE, "gateways are back before any user is removed");
         assert!(TOMBSTONE + SWEEP < s(5), "promise 7: erased within 5 s");
         assert!(2 * RECONCILE + SWEEP + s(5) < s(60), "promise 6: no ghost for longer than a minute");
         assert!(PING_INTERVAL + PING_TIMEOUT < RESUME_WINDOW, "promise 5: back in time");

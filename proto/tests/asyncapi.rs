@@ -1,10 +1,11 @@
-//! Holds `asyncapi.yaml` against the bus of the code, in both directions: what one has and the
-//! other has not is a failure. `gateway/src/contract.rs` does the same for socket events.
+//! Compares `asyncapi.yaml` with the bus of the code, in both directions: what only one of them has is a failure. The
+//! contract test of the gateway does the same for socket events.
 
 use async_nats::Subject;
 use proto::{
-    CommandId, GatewayId, Live, Queue, Refusal, RoomCommand, RoomId, UserCommand, UserId, bus, commands::Loss,
-    events::EndReason, lease, operators::Happened, streams, subjects,
+    CommandId, ConnectionState, GatewayId, Notification, Queue, Refusal, RoomCommand, RoomId, UserCommand, UserId,
+    admin::RoomEventKind, bus, commands::DisconnectCause, lease, notification::EndReason, presence::CONNECTIONS_PAGE,
+    streams, subjects,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, path::PathBuf};
@@ -31,14 +32,12 @@ fn general(address: &str) -> String {
     tokens.collect::<Vec<_>>().join(".")
 }
 
-/// Each function and constant of `subjects` that makes a subject, with what it makes. `k` stands
-/// for what varies.
+/// Each function and constant of `subjects` that makes a subject, with what it makes.
 fn subjects_of_the_code() -> Vec<(&'static str, Vec<String>)> {
     let (user, room) = (UserId::new(), RoomId::new());
     let gateway: GatewayId = "g".parse().expect("an id");
     let text = |subject: Subject| vec![subject.to_string()];
     let all = |subjects: &[&str]| subjects.iter().map(ToString::to_string).collect();
-    let typing = Live::Typing { typing: true };
     vec![
         ("MATCHER_WAKE", all(&[subjects::MATCHER_WAKE])),
         ("QUEUE_STATUS", all(&[subjects::QUEUE_STATUS])),
@@ -50,25 +49,28 @@ fn subjects_of_the_code() -> Vec<(&'static str, Vec<String>)> {
         ("READ_WAITING", all(&[subjects::READ_WAITING])),
         ("READ_USER", all(&[subjects::READ_USER])),
         ("READ_HISTORY", all(&[subjects::READ_HISTORY])),
-        ("user_command", text(subjects::user_command(&UserCommand::Left { user }))),
-        ("room_command", text(subjects::room_command(&RoomCommand::RoomEnded { room }))),
+        ("user_command", text(subjects::user_command("user.left", user))),
+        ("room_command", text(subjects::room_command("room.ended", room))),
         ("dead_letter", text(subjects::dead_letter("talk.x"))),
-        ("before_death", Vec::new()),
-        ("live", text(subjects::live(&typing, Some(room), user))),
-        ("live_of", text(subjects::live_of(user))),
+        ("original_subject", Vec::new()),
+        ("notification", text(subjects::notification("typing", Some(room), user))),
+        ("notifications_of", text(subjects::notifications_of(user))),
         ("match_made", text(subjects::match_made(room))),
-        ("room_event", text(subjects::room_event(&Happened::Erased, room))),
+        ("room_event", text(subjects::room_event("erased", room))),
         ("reply", text(subjects::reply(&gateway, CommandId::new()))),
         ("replies_of", text(subjects::replies_of(&gateway))),
         ("read_user", text(subjects::read_user(user))),
         ("read_history", text(subjects::read_history(room))),
         ("read_gateway", text(subjects::read_gateway(&gateway))),
+        ("gateway_pending", text(subjects::gateway_pending(&gateway))),
+        ("gateway_connections", text(subjects::gateway_connections(&gateway))),
+        ("gateway_resync", text(subjects::gateway_resync(&gateway))),
     ]
 }
 
 /// The functions and constants of `subjects` that make a subject, read from its source.
 fn makers() -> BTreeSet<&'static str> {
-    let source = include_str!("../src/subjects.rs").split("#[cfg(test)]").next().expect("the source");
+    let source = include_str!("../src/bus/subjects.rs").split("#[cfg(test)]").next().expect("the source");
     let constant = |line: &'static str| line.strip_prefix("pub const ").filter(|rest| rest.contains("&str"));
     let function = |line: &'static str| line.strip_prefix("pub fn ").filter(|rest| rest.contains("Subject"));
     let named = source.lines().filter_map(|line| constant(line).or_else(|| function(line)));
@@ -79,7 +81,7 @@ fn makers() -> BTreeSet<&'static str> {
 fn the_document_has_exactly_the_subjects_of_the_code() {
     let code = subjects_of_the_code();
     assert_eq!(code.iter().map(|(name, _)| *name).collect::<BTreeSet<_>>(), makers(), "subjects.rs has others");
-    let leases = [lease::gateway_key(&"g".parse().expect("an id")), lease::TICK.to_owned()];
+    let leases = [lease::gateway_key(&"g".parse().expect("an id")), lease::LEADER.to_owned()];
     let leases = leases.map(|key| format!("$KV.{}.{key}", streams::LEASES));
     let mut undescribed: Vec<String> = code.into_iter().flat_map(|(_, made)| made).chain(leases).collect();
     let fits = |address: &str, subject: &str| {
@@ -111,9 +113,9 @@ fn the_parameters_of_a_channel_are_those_of_its_address() {
 fn the_document_has_exactly_the_kinds_and_names_of_the_code() {
     let document = document();
     let kinds = |channel: &str| entries(&document["channels"][channel], "messages").map(|(kind, _)| kind).collect();
-    assert_eq!(BTreeSet::from_iter(Live::VARIANTS.iter().copied()), kinds("live"));
-    assert_eq!(BTreeSet::from_iter(Happened::VARIANTS.iter().copied()), kinds("event"));
-    let commands = ["queueRequested", "userConnected", "userJoined", "userLeft", "userDisconnected"];
+    assert_eq!(BTreeSet::from_iter(Notification::VARIANTS.iter().copied()), kinds("notification"));
+    assert_eq!(BTreeSet::from_iter(RoomEventKind::VARIANTS.iter().copied()), kinds("event"));
+    let commands = ["queueRequested", "userConnected", "userEntered", "userLeft", "userDisconnected"];
     let commands: BTreeSet<&str> = commands.into_iter().flat_map(kinds).collect();
     assert_eq!(BTreeSet::from_iter(UserCommand::VARIANTS.iter().copied()), commands);
     let commands: BTreeSet<&str> = ["messageSent", "messageLiked", "roomEnded"].into_iter().flat_map(kinds).collect();
@@ -121,7 +123,8 @@ fn the_document_has_exactly_the_kinds_and_names_of_the_code() {
     let listed = |schema: &str| document["components"]["schemas"][schema]["enum"].clone();
     assert_eq!(listed("queue"), json!(Queue::ALL.map(Queue::as_str)));
     assert_eq!(listed("endReason"), json!(EndReason::VARIANTS));
-    assert_eq!(listed("loss"), json!(Loss::VARIANTS));
+    assert_eq!(listed("disconnectCause"), json!(DisconnectCause::VARIANTS));
+    assert_eq!(listed("connectionState"), json!(ConnectionState::VARIANTS));
     assert_eq!(listed("refusal"), json!(Refusal::VARIANTS));
 }
 
@@ -137,7 +140,7 @@ fn the_document_has_exactly_the_headers_of_the_code() {
         async_nats::header::NATS_EXPECTED_LAST_SUBJECT_SEQUENCE,
         async_nats::header::NATS_MESSAGE_TTL,
     ];
-    // Those of a trace are the library's, by W3C.
+    // The names of W3C trace context.
     let own = [bus::REASON, bus::REPLY_TO, "traceparent", "tracestate"].map(ToOwned::to_owned);
     assert_eq!(described, of_nats.iter().map(ToString::to_string).chain(own).collect());
 }
@@ -167,15 +170,23 @@ fn every_golden_file_fits_the_one_payload_that_names_it() {
     assert_eq!(unnamed, BTreeSet::new(), "golden files that no message names");
 }
 
-/// Otherwise a field that only the document has would go unnoticed.
+/// Otherwise a field that only the document has would not be noticed.
 #[test]
-fn what_is_described_of_the_bus_is_required_and_nothing_beside_it_allowed() {
+fn the_payloads_of_the_bus_require_all_described_fields_and_allow_no_others() {
     let document = document();
     let golden = |(_, message): &(&str, &Value)| message.get("x-golden").is_some();
-    let schemas =
-        ["counts", "depth", "members", "message", "userView"].map(|name| &document["components"]["schemas"][name]);
+    let schemas = ["counts", "queueDepth", "members", "message", "stamp", "register", "userView"]
+        .map(|name| &document["components"]["schemas"][name]);
     let payloads = entries(&document["components"], "messages").filter(golden).map(|(_, message)| &message["payload"]);
     payloads.chain(schemas).for_each(closed);
+}
+
+#[test]
+fn the_document_has_the_page_size_of_the_code() {
+    let document = document();
+    let payload = |message: &str| document["components"]["messages"][message]["payload"]["properties"].clone();
+    assert_eq!(payload("gatewayConnectionsReply")["connections"]["maxItems"], CONNECTIONS_PAGE);
+    assert_eq!(payload("gatewayResync")["users"]["maxItems"], CONNECTIONS_PAGE);
 }
 
 fn closed(schema: &Value) {

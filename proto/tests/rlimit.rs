@@ -1,11 +1,11 @@
-//! A service may open as many files as the machine lets it, whatever it was started with.
+//! A service raises its limit of open files to the hard limit of its process.
 
 use clap::Parser;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use proto::service::{Common, ServiceConfig};
+use proto::process::{Common, ServiceConfig};
+use rlimit::Resource;
 use std::sync::mpsc;
 
-/// A service that is told nothing of its own.
+/// A service without options of its own.
 #[derive(Parser)]
 struct Config {
     #[command(flatten)]
@@ -23,14 +23,14 @@ impl ServiceConfig for Config {
 }
 
 #[test]
-fn a_service_that_starts_with_few_files_takes_as_many_as_it_may() {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("limits");
+fn a_service_that_starts_with_a_low_limit_of_open_files_raises_it_to_the_hard_limit() {
+    let (_, hard) = Resource::NOFILE.get().expect("limits");
     assert!(hard > 256, "nothing to raise: {hard}");
-    setrlimit(Resource::RLIMIT_NOFILE, 256, hard).expect("a lower limit");
-    let (tell, told) = mpsc::channel();
-    proto::service::main::<Config, _, _>(["service".into()], |_, _| async move {
-        tell.send(getrlimit(Resource::RLIMIT_NOFILE)?)?;
+    Resource::NOFILE.set(256, hard).expect("a lower limit");
+    let (sender, receiver) = mpsc::channel();
+    proto::process::main::<Config, _, _>(["service".into()], |_, _| async move {
+        sender.send(Resource::NOFILE.get()?)?;
         Ok(())
     });
-    assert_eq!(told.recv().expect("it ran"), (hard, hard));
+    assert_eq!(receiver.recv().expect("it ran"), (hard, hard));
 }

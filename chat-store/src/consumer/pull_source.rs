@@ -15,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Without a command for so long a partition does not count as active here.
 const QUIET: Duration = Duration::from_secs(3);
+/// The first sequence of a stream. What is acknowledged is not in it any more.
+const FIRST: u64 = 1;
 
 /// Commands as they were delivered, and why there are no more.
 pub(super) struct Pulled {
@@ -66,10 +68,10 @@ impl PullSource {
         None
     }
 
-    /// Has the server deliver again from the first command that is not acknowledged, in the order of the stream, with
-    /// deliveries numbered from 1.
+    /// Has the server deliver again from the first command that is still in the stream, in its order, with deliveries
+    /// numbered from 1.
     pub(super) async fn reset(&mut self) -> anyhow::Result<()> {
-        self.consumer.reset(None).await.map(drop).context("resetting the consumer")
+        self.consumer.reset(Some(FIRST)).await.map(drop).context("resetting the consumer")
     }
 
     /// Lets another process have the partition at once, instead of after the server's time-out. What was delivered here

@@ -1,6 +1,6 @@
-//! Decisions of the chat-store without MongoDB, NATS and tokio: what may be applied together ([`batch`]), which sequence
-//! a message gets ([`numbering`]), what is remembered of rooms ([`rooms`]), whether deliveries are missing
-//! ([`position`]), how long a page of history is ([`page`]).
+//! Decisions of the chat-store without MongoDB, NATS and tokio: what may be applied together (`batch`), which sequence a
+//! message gets (`numbering`), what is remembered of rooms (`rooms`), whether deliveries are missing (`position`), how
+//! long a page of history is (`page`).
 
 pub(crate) mod batch;
 mod message;

@@ -31,7 +31,7 @@ pub(super) async fn like(
     }
     let messages = find(store, &likes).await?;
     let in_room = |like: &Like| messages.get(&like.message).filter(|message| message.room_id == like.room);
-    let known = likes.iter().filter_map(|like| in_room(like));
+    let known = likes.iter().filter_map(&in_room);
     let fresh: BTreeSet<MessageId> = known.clone().filter(|message| !message.liked).map(|message| message.id).collect();
     // Those that are liked already too: the write then waits until the majority knows it.
     store.messages().like(&known.map(|message| message.id).collect::<Vec<_>>()).await?;

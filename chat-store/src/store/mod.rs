@@ -1,5 +1,5 @@
-//! MongoDB, as the chat-store uses it: the collection `messages`, which only it writes ([`messages`], [`schema`]), and
-//! the matcher's `rooms`, which it reads ([`rooms`]).
+//! MongoDB, as the chat-store uses it: the collection `messages`, which only it writes (`messages`, `schema`), and
+//! the matcher's `rooms`, which it reads (`rooms`).
 
 mod messages;
 pub(crate) mod rooms;

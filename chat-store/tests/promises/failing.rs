@@ -1,6 +1,9 @@
 //! Bad commands, and servers that are unavailable.
 
-use crate::world::{Replica, World, dense, message, nonces, ok};
+use crate::{
+    replica::Replica,
+    world::{World, dense, message, nonces, ok},
+};
 use async_nats::{HeaderMap, Subject};
 use futures_util::future::join_all;
 use mongodb::bson::doc;

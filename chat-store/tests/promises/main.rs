@@ -6,6 +6,7 @@ mod failing;
 mod history;
 mod limits;
 mod order;
+mod replica;
 mod rivals;
 mod storing;
 mod taking_over;

@@ -35,7 +35,7 @@ async fn three_chat_stores_keep_one_order_while_one_of_them_is_killed() {
     let first = world.start(&[]);
     let rooms = join_all((0..ROOMS).map(|_| world.room())).await;
     let mut notified = join_all(rooms.iter().map(|room| world.notifications(room.members[0]))).await;
-    // Whoever results holds the partition, for as long as it lives.
+    // The one that replies owns the partition, for as long as it lives.
     join_all(rooms.iter().map(|room| world.send(*room, room.members[0], "000"))).await;
     let _others = [world.start(&[]), world.start(&[])];
 
@@ -49,12 +49,12 @@ async fn three_chat_stores_keep_one_order_while_one_of_them_is_killed() {
 
     for (room, notified) in rooms.iter().zip(&mut notified).skip(1) {
         let stored = in_order(&world, *room).await;
-        // As a gateway does: what was notified already is dropped by its place.
+        // As a gateway does: what was received already is dropped by its sequence.
         let mut received: Vec<Message> = Vec::new();
         while received.len() < stored.len() {
             let message = notified.message().await;
             let expected = received.len() as u64 + 1;
-            assert!(message.seq <= expected, "notified {} before {expected}", message.seq);
+            assert!(message.seq <= expected, "notified of {} before {expected}", message.seq);
             if message.seq == expected {
                 received.push(message);
             }

@@ -1,12 +1,15 @@
 //! A partition changes hands, with commands that its last consumer did not acknowledge.
 
-use crate::world::{World, dense, message, nonces, ok};
+use crate::{
+    replica::signal,
+    world::{World, dense, message, nonces, ok},
+};
 use async_nats::{
     datetime,
     jetstream::{self, AckKind},
 };
 use futures_util::StreamExt as _;
-use proto::{Message, Refusal, Reply, streams, subjects, timing};
+use proto::{Message, Refusal, Reply, RoomCommand, streams, subjects, timing};
 use std::time::Duration;
 
 /// Pulls commands of a partition as a chat-store does that hangs then.
@@ -125,4 +128,41 @@ async fn an_old_command_is_not_applied_by_what_is_remembered_of_its_room() {
 
     assert_eq!(old.await, Reply::Refused(Refusal::NotInRoom));
     assert!(world.stored(room).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_chat_store_is_replaced_and_changes_nothing_when_it_resumes() {
+    let world = World::new().await;
+    let (room, ended) = (world.room().await, world.room().await);
+    let mut suspended = world.spawn();
+    for room in [room, ended] {
+        world.send(room, room.members[0], "1").await;
+    }
+    signal(&suspended, "STOP").await;
+    // These are delivered to it, or to nobody yet.
+    let second = world.publish_for_reply::<Message>(&message(room, room.members[0], "2")).await;
+    let lost = world.publish_for_reply::<Message>(&message(ended, ended.members[0], "2")).await;
+    let replica = world.start(&[]);
+    assert_eq!((ok(second.await).seq, ok(lost.await).seq), (2, 2), "another has taken over");
+    world.close(ended).await;
+    world.publish(&RoomCommand::RoomEnded { room: ended.id }).await;
+    let later = world.request::<Message>(&message(ended, ended.members[0], "3")).await;
+    assert_eq!(later, Reply::Refused(Refusal::NotInRoom));
+
+    signal(&suspended, "CONT").await;
+    for nonce in ["3", "4", "5"] {
+        world.send(room, room.members[0], nonce).await;
+    }
+    // From now on the one that was suspended has it all again.
+    replica.stop().await;
+    for nonce in ["6", "7"] {
+        world.send(room, room.members[0], nonce).await;
+    }
+    signal(&suspended, "TERM").await;
+    assert!(suspended.wait().await.expect("ended").success());
+
+    let stored = world.stored(room).await;
+    dense(&stored);
+    assert_eq!(nonces(&stored), ["1", "2", "3", "4", "5", "6", "7"]);
+    assert!(world.stored(ended).await.is_empty(), "nothing is left of the other room");
 }

@@ -1,5 +1,6 @@
 //! A bus and a database of a test's own, with rooms as the matcher would have written them.
 
+use crate::replica::Replica;
 use chat_store::Config;
 use clap::Parser as _;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -17,11 +18,13 @@ use proto::{
 use serde::de::DeserializeOwned;
 use servers::{Mongo, Nats, NatsCluster, NatsOptions, shared_mongo};
 use std::{collections::BTreeMap, time::Duration};
-use tokio::{task::JoinHandle, time::timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    process::{Child, Command},
+    time::timeout,
+};
 
 /// Longer than everything that may happen in between; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
     servers: NatsServers,
@@ -40,12 +43,6 @@ enum NatsServers {
 pub(crate) struct Room {
     pub(crate) id: RoomId,
     pub(crate) members: [UserId; 2],
-}
-
-/// A chat-store in this process.
-pub(crate) struct Replica {
-    pub(crate) shutdown: CancellationToken,
-    pub(crate) running: JoinHandle<anyhow::Result<()>>,
 }
 
 impl NatsServers {
@@ -90,9 +87,19 @@ impl World {
     }
 
     pub(crate) fn config(&self, more: &[&str]) -> Config {
+        Config::parse_from(self.args(more))
+    }
+
+    fn args(&self, more: &[&str]) -> Vec<String> {
         let (nats, database) = (self.servers.url(), self.database.name());
         let args = ["chat-store", "--nats-url", &nats, "--mongodb-uri", &self.uri, "--mongodb-database", database];
-        Config::parse_from(args.iter().chain(&["--health-addr", "127.0.0.1:0"]).chain(more))
+        args.iter().chain(&["--health-addr", "127.0.0.1:0"]).chain(more).map(ToString::to_string).collect()
+    }
+
+    /// Starts a chat-store as a process of its own, which can be suspended.
+    pub(crate) fn spawn(&self) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chat-store"));
+        command.args(&self.args(&[])[1..]).kill_on_drop(true).spawn().expect("started")
     }
 
     pub(crate) fn start(&self, more: &[&str]) -> Replica {
@@ -216,20 +223,6 @@ impl Notifications {
             Notification::Message(message) => message,
             other => panic!("notified of {other:?}"),
         }
-    }
-}
-
-impl Replica {
-    pub(crate) fn of(config: Config) -> Self {
-        let shutdown = CancellationToken::new();
-        let running = tokio::spawn(chat_store::run(config, shutdown.clone()));
-        Self { shutdown, running }
-    }
-
-    /// Ends it like a drain does.
-    pub(crate) async fn stop(self) {
-        self.shutdown.cancel();
-        timeout(PATIENCE, self.running).await.expect("it stops").expect("no panic").expect("no failure");
     }
 }
 

@@ -5,37 +5,37 @@ use std::{collections::BTreeSet, process::ExitCode};
 use anyhow::{Context, ensure};
 use clap::{Parser, Subcommand};
 use dead_letters::{DeadLetter, DeadLetters};
-use proto::connection::Connection;
+use proto::bus::connect::NatsConfig;
 
-/// Commands that could not be applied: lists, shows and replays them.
+/// Lists, shows and replays commands that could not be applied.
 ///
-/// What somebody wrote is not shown unless it is asked for. A room's dead letters are erased when it ends.
+/// Texts of users are shown only with --content. The dead letters of a room are erased when it ends.
 #[derive(Debug, Parser)]
 #[command(name = "dead-letters", version)]
 struct Options {
     #[command(flatten)]
-    nats: Connection,
+    nats: NatsConfig,
     #[command(subcommand)]
     action: Action,
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// One line for each: number, when it died, where it was to be applied, why it could not be
+    /// One line each: number, time in seconds since 1970, subject, reason
     List,
-    /// What one holds
+    /// The payload of one
     Show {
         /// Its number
         number: u64,
-        /// Also what somebody wrote
+        /// With the texts of users
         #[arg(long)]
         content: bool,
     },
-    /// Gives them back to the stream that they came from
+    /// Publish them to their subjects again, and delete the dead letters
     Replay {
         /// Their numbers
         numbers: Vec<u64>,
-        /// All that there are
+        /// All dead letters
         #[arg(long, conflicts_with = "numbers")]
         all: bool,
     },
@@ -67,19 +67,19 @@ async fn run(options: Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One that cannot be replayed keeps none of the others back.
+/// A failure does not stop the replay of the others.
 async fn replay(letters: &DeadLetters, numbers: &[u64], all: bool) -> anyhow::Result<()> {
-    ensure!(all || !numbers.is_empty(), "which? Give numbers, or --all");
+    ensure!(all || !numbers.is_empty(), "give numbers, or --all");
     let chosen = if all { letters.list().await?.into_iter().map(Ok).collect() } else { get(letters, numbers).await };
     let count = chosen.len();
-    let mut left = 0;
+    let mut failed = 0;
     for letter in chosen {
         if let Err(error) = replay_one(letters, letter).await {
             eprintln!("dead-letters: {error:#}");
-            left += 1;
+            failed += 1;
         }
     }
-    ensure!(left == 0, "{left} of {count} could not be replayed");
+    ensure!(failed == 0, "{failed} of {count} not replayed");
     Ok(())
 }
 
@@ -99,6 +99,6 @@ async fn replay_one(letters: &DeadLetters, letter: anyhow::Result<DeadLetter>) -
 }
 
 fn line(letter: &DeadLetter) -> String {
-    let DeadLetter { number, died_at, subject, reason, .. } = letter;
-    format!("{number}\t{died_at}\t{subject}\t{reason}")
+    let DeadLetter { number, stored_at, subject, reason, .. } = letter;
+    format!("{number}\t{stored_at}\t{subject}\t{reason}")
 }

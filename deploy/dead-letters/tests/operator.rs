@@ -1,8 +1,8 @@
-//! The command, against a real NATS, with the rights that it has in production.
+//! The command against a real NATS, with its permissions of production.
 
 use std::process::{Command, Output};
 
-use proto::{RoomCommand, RoomId, UserId, bus::Bus, bus::encode, streams, subjects};
+use proto::{Command as _, RoomCommand, RoomId, UserId, bus::Bus, bus::encode, streams, subjects};
 use servers::{Access, Nats, NatsOptions};
 
 fn run(nats: &Nats, user: &str, password: &str, args: &[&str]) -> Output {
@@ -19,7 +19,7 @@ async fn bus(nats: &Nats, user: &str) -> Bus {
     Bus::new(nats.options_of(user).connect(nats.url()).await.expect("a connection"))
 }
 
-fn said(output: &Output) -> String {
+fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -38,7 +38,7 @@ async fn dead_letters_are_listed_shown_without_their_text_and_replayed() {
     assert!(!run(&nats, "dead-letters", "wrong", &["list"]).status.success());
     let (room, author) = (RoomId::new(), UserId::new());
     let command = RoomCommand::MessageSent { room, author, nonce: "n".into(), content: "help me".into() };
-    let subject = subjects::room_command(&command);
+    let subject = command.subject();
     let mut headers = async_nats::HeaderMap::new();
     headers.insert(proto::bus::REASON, "MongoDB refused it");
     let payload = encode(&command);
@@ -48,15 +48,15 @@ async fn dead_letters_are_listed_shown_without_their_text_and_replayed() {
         publish.await.expect("stored");
     }
 
-    let list = said(&dead_letters(&nats, &["list"]));
+    let list = stdout(&dead_letters(&nats, &["list"]));
     assert_eq!(list.lines().count(), 2);
     assert!(list.contains(subject.as_str()) && list.contains("MongoDB refused it"), "{list}");
-    let shown = said(&dead_letters(&nats, &["show", "1"]));
+    let shown = stdout(&dead_letters(&nats, &["show", "1"]));
     assert!(shown.contains(&author.to_string()) && !shown.contains("help me"), "{shown}");
-    assert!(said(&dead_letters(&nats, &["show", "1", "--content"])).contains("help me"));
-    assert!(!said(&dead_letters(&nats, &["show", "2"])).contains("no command\n"));
+    assert!(stdout(&dead_letters(&nats, &["show", "1", "--content"])).contains("help me"));
+    assert!(!stdout(&dead_letters(&nats, &["show", "2"])).contains("no command\n"));
 
-    said(&dead_letters(&nats, &["replay", "1", "1"]));
+    stdout(&dead_letters(&nats, &["replay", "1", "1"]));
     assert_eq!((messages(&bus, streams::DEAD).await, messages(&bus, streams::MESSAGES).await), (1, 1));
     let stream = bus.js.get_stream(streams::MESSAGES).await.expect("a stream");
     let replayed = stream.get_raw_message(1).await.expect("the command");
@@ -64,9 +64,9 @@ async fn dead_letters_are_listed_shown_without_their_text_and_replayed() {
 
     assert!(!dead_letters(&nats, &["replay", "7"]).status.success());
     assert!(!dead_letters(&nats, &["replay"]).status.success());
-    said(&dead_letters(&nats, &["replay", "--all"]));
+    stdout(&dead_letters(&nats, &["replay", "--all"]));
     assert_eq!((messages(&bus, streams::DEAD).await, messages(&bus, streams::MESSAGES).await), (0, 2));
-    // With the header of a replay the first of these is longer than NATS takes.
+    // With the header of a replay the first of these is longer than NATS accepts.
     for payload in [vec![b'x'; bus.client.max_payload()].into(), payload] {
         bus.js.publish(subjects::dead_letter(&subject), payload).await.expect("published").await.expect("stored");
     }

@@ -1,4 +1,4 @@
-//! What the services stand on: NATS and MongoDB, started for the stack or given by address.
+//! The backing services of a stack, NATS and MongoDB: started for it, or given by address.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -9,13 +9,14 @@ use tokio::{task::JoinSet, try_join};
 use crate::{
     data::Data,
     options::{Database, StackOptions},
+    progress::Progress,
     service::Kind,
 };
 
-/// The name of the database where nobody asks for another one.
+/// The default name of the database.
 const DATABASE: &str = "talk";
 
-/// NATS of the stack's own, or none.
+/// The NATS servers that the stack started.
 #[derive(Debug)]
 pub(crate) enum OwnNats {
     None,
@@ -23,7 +24,7 @@ pub(crate) enum OwnNats {
     Cluster(NatsCluster),
 }
 
-/// MongoDB of the stack's own, or none: a shared one outlives the stack.
+/// The MongoDB servers that the stack started. A shared one outlives the stack and is not among them.
 #[derive(Debug)]
 pub(crate) enum OwnMongo {
     None,
@@ -31,24 +32,33 @@ pub(crate) enum OwnMongo {
     Set(MongoSet),
 }
 
+/// NATS, MongoDB, and how to connect to them.
 #[derive(Debug)]
 pub(crate) struct Backing {
     pub(crate) nats: OwnNats,
     pub(crate) mongo: OwnMongo,
-    /// For the services; with a user of its own for each where there are users.
+    /// Without credentials: each service of a secured stack has its own.
     pub(crate) nats_url: String,
-    /// For whoever may do all.
+    /// With the administrator's credentials, if the stack is secured.
     pub(crate) mongodb_uri: String,
     pub(crate) database: String,
     pub(crate) access: Option<Access>,
 }
 
 impl Backing {
-    pub(crate) async fn start(options: &StackOptions, data: Option<&Data>) -> anyhow::Result<Self> {
+    /// Starts what is not given by address, and waits until it is ready.
+    pub(crate) async fn start(
+        options: &StackOptions,
+        data: Option<&Data>,
+        progress: &Progress,
+    ) -> anyhow::Result<Self> {
         let access = access(options, data)?;
         let data = data.map(|data| data.path().to_owned());
-        let ((nats, nats_url), (mongo, mongodb_uri, fresh)) =
-            try_join!(start_nats(options, data.clone(), access.clone()), find_mongo(options, data, access.clone()))?;
+        progress.line("starting NATS and MongoDB; those that are not installed are downloaded first");
+        let ((nats, nats_url), (mongo, mongodb_uri, fresh)) = try_join!(
+            ready("NATS", progress, start_nats(options, data.clone(), access.clone())),
+            ready("MongoDB", progress, find_mongo(options, data, access.clone())),
+        )?;
         let database = options.database.clone().unwrap_or(fresh);
         if let Some(access) = &access {
             access.grant(&mongodb_uri, &database).await?;
@@ -56,14 +66,14 @@ impl Backing {
         Ok(Self { nats, mongo, nats_url, mongodb_uri, database, access })
     }
 
-    /// The address of MongoDB for a service.
+    /// The address of MongoDB for a service, with the service's credentials if the stack is secured.
     pub(crate) fn mongodb_uri_of(&self, service: Kind) -> String {
         let Some(access) = &self.access else { return self.mongodb_uri.clone() };
         let hosts: Vec<String> = self.mongo().iter().map(|mongo| mongo.host()).collect();
         access.mongodb_uri(&hosts.join(","), Some((service.name(), &self.database)))
     }
 
-    /// The stack's own nodes of NATS.
+    /// The NATS nodes that the stack started.
     pub(crate) fn nats(&self) -> &[Arc<Nats>] {
         match &self.nats {
             OwnNats::None => &[],
@@ -72,7 +82,7 @@ impl Backing {
         }
     }
 
-    /// The stack's own members of MongoDB.
+    /// The MongoDB members that the stack started.
     pub(crate) fn mongo(&self) -> &[Arc<Mongo>] {
         match &self.mongo {
             OwnMongo::None => &[],
@@ -81,6 +91,7 @@ impl Backing {
         }
     }
 
+    /// Stops all servers that the stack started, and waits until they have exited.
     pub(crate) async fn stop(&self) {
         let mut stopping = JoinSet::new();
         for nats in self.nats() {
@@ -94,11 +105,22 @@ impl Backing {
         stopping.join_all().await;
     }
 
-    /// SIGKILL, without waiting.
+    /// Sends SIGKILL and does not wait.
     pub(crate) fn kill_now(&self) {
         self.nats().iter().for_each(|nats| nats.signal(Signal::SIGKILL));
         self.mongo().iter().for_each(|mongo| mongo.signal(Signal::SIGKILL));
     }
+}
+
+/// Reports when a server has started.
+async fn ready<T>(
+    name: &str,
+    progress: &Progress,
+    start: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let started = start.await?;
+    progress.line(&format!("{name} ready"));
+    Ok(started)
 }
 
 fn access(options: &StackOptions, data: Option<&Data>) -> anyhow::Result<Option<Access>> {
@@ -106,7 +128,7 @@ fn access(options: &StackOptions, data: Option<&Data>) -> anyhow::Result<Option<
         return Ok(None);
     }
     let own = options.nats_url.is_none() && matches!(options.mongodb, Database::Own);
-    ensure!(own, "only servers of the stack's own can be secured");
+    ensure!(own, "only servers that the stack starts itself can be secured");
     let access = data.map(|data| data.access_key().map(Access::new)).transpose()?;
     Ok(Some(access.unwrap_or_default()))
 }
@@ -130,14 +152,17 @@ async fn start_nats(
     Ok((OwnNats::One(Arc::new(nats)), url))
 }
 
-/// The mongod, if it is the stack's own, its address, and a name for the database.
+/// MongoDB, its address, and the default name of the database.
 async fn find_mongo(
     options: &StackOptions,
     data: Option<PathBuf>,
     access: Option<Access>,
 ) -> anyhow::Result<(OwnMongo, String, String)> {
     let own = matches!(options.mongodb, Database::Own);
-    ensure!(own || options.mongodb_members == 1, "only a MongoDB of the stack's own can have several members");
+    ensure!(
+        own || options.mongodb_members == 1,
+        "only a MongoDB that the stack starts itself can have several members"
+    );
     match &options.mongodb {
         Database::At(uri) => Ok((OwnMongo::None, uri.clone(), DATABASE.to_owned())),
         Database::Shared => {

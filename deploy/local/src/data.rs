@@ -1,4 +1,5 @@
-//! The data folder of a run: locked while it is in use, with the key that makes old secrets valid again.
+//! The data folder of a run: locked while it is in use. It holds the data of NATS and MongoDB, and the keys, so that
+//! secrets stay valid in the next run.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -10,7 +11,7 @@ use std::{
 use anyhow::{Context, ensure};
 use uuid::Uuid;
 
-/// A folder that no other run uses.
+/// A locked data folder; the lock ends with this.
 #[derive(Debug)]
 pub(crate) struct Data {
     path: PathBuf,
@@ -19,7 +20,7 @@ pub(crate) struct Data {
 
 impl Data {
     pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
-        // It holds conversations and a key.
+        // It holds messages and keys.
         let folder = DirBuilder::new().recursive(true).mode(0o700).create(&path);
         folder.with_context(|| format!("cannot create {}", path.display()))?;
         let lock = File::create(path.join("lock"))?;
@@ -31,17 +32,17 @@ impl Data {
         &self.path
     }
 
-    /// The key that secrets are signed with.
+    /// The key that signs secrets.
     pub(crate) fn secret_key(&self) -> anyhow::Result<String> {
         self.key("secret-key")
     }
 
-    /// What the passwords of NATS and MongoDB are made from.
+    /// The key that the passwords of NATS and MongoDB are derived from.
     pub(crate) fn access_key(&self) -> anyhow::Result<String> {
         self.key("access-key")
     }
 
-    /// Made by the first run with this folder.
+    /// A key that the first run with this folder generates.
     fn key(&self, name: &str) -> anyhow::Result<String> {
         let file = self.path.join(name);
         if let Ok(key) = fs::read_to_string(&file)
@@ -67,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_is_the_same_in_the_next_run_and_a_folder_has_one_user() -> anyhow::Result<()> {
+    fn the_key_is_the_same_in_the_next_run_and_a_folder_is_used_by_one_run() -> anyhow::Result<()> {
         let scratch = servers::Scratch::new()?;
         let data = Data::open(scratch.path().join("data"))?;
         let key = data.secret_key()?;

@@ -3,16 +3,17 @@
 //! ```text
 //! runner (the command)  ─┐
 //! end-to-end tests      ─┴▶ Stack::start
-//!                            ├─ backing   NATS and MongoDB (crate `servers`), or addresses of others
-//!                            ├─ data      the folder that a later run takes up again
-//!                            ├─ making    which ports and variables a service gets
-//!                            ├─ starting  all services at once; the first that fails is named
-//!                            ├─ service   one process: this executable again, as `local gateway`
-//!                            │    └─ log  its lines: kept for errors, shown by the runner
-//!                            └─ watch     starts again what died (the runner; tests if they ask)
+//!                            ├─ backing      NATS and MongoDB (crate `servers`), or given addresses
+//!                            ├─ data         the folder that a later run uses again
+//!                            ├─ environment  the ports and variables of each service
+//!                            ├─ startup      all services concurrently; the first that fails is named
+//!                            ├─ service      one process: this executable again, as `local gateway`
+//!                            │    └─ log     its lines: kept for errors, printed by the runner
+//!                            ├─ restart      restarts processes that exited (the runner; optional for tests)
+//!                            └─ progress     a line for each step, printed by the runner
 //! ```
 //!
-//! A test starts an isolated stack on free ports, and kills what it wants to:
+//! A test starts an isolated stack on free ports, and may kill any process of it:
 //!
 //! ```no_run
 //! # async fn test() -> anyhow::Result<()> {
@@ -30,16 +31,17 @@
 mod as_service;
 mod backing;
 mod data;
+mod environment;
 mod log;
-mod making;
 mod options;
 mod page;
+mod progress;
+mod restart;
 pub mod runner;
 mod service;
 mod stack;
-mod starting;
+mod startup;
 mod summary;
-mod watch;
 
 pub use as_service::run_as_service;
 pub use log::Sink;

@@ -1,17 +1,18 @@
-//! What a service says, line by line: the last lines are kept for error messages, all go to a sink.
+//! The output of a service, line by line: the last lines are kept for error messages, all are given to a sink.
 
+use parking_lot::Mutex;
 use std::{
     collections::VecDeque,
     fmt,
     io::{self, BufRead, BufReader, PipeReader, PipeWriter},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread,
 };
 
 /// How many lines are kept.
 const KEPT: usize = 200;
 
-/// Gets the name of a service and a line of its log.
+/// Receives the name of a service and a line of its log.
 pub type Sink = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 /// The log of one service, over all of its processes.
@@ -36,7 +37,7 @@ impl Log {
     }
 
     pub(crate) fn recent(&self) -> String {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.lines.lock();
         lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 
@@ -53,7 +54,7 @@ impl Log {
         if let Some(sink) = &self.sink {
             sink(&self.name, line);
         }
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self.lines.lock();
         if lines.len() == KEPT {
             lines.pop_front();
         }

@@ -1,4 +1,4 @@
-//! The runner; or, when it is told to be one, a service.
+//! The runner; or a service, if the first argument names one.
 
 use std::process::ExitCode;
 

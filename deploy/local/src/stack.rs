@@ -1,4 +1,4 @@
-//! The whole system: servers, services, and the order in which they start and stop.
+//! The whole system: backing servers, services, and the order in which they start and stop.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     backing::{Backing, OwnMongo, OwnNats},
     data::{Data, random_key},
-    log::Sink,
-    making::{env, gateway_ports, make_service},
+    environment::{env, gateway_ports, make_service},
     options::StackOptions,
+    progress::Progress,
+    restart::{Part, restart_on_exit},
     service::{Kind, Service},
-    starting::start_all,
-    watch::{Part, keep_running},
+    startup::start_all,
 };
 
-/// The user of NATS that people are.
+/// The NATS user for operators.
 const OPERATOR: &str = "operator";
 
 /// A running system. Everything that it started is killed when it is dropped; [`Stack::stop`] drains first.
@@ -36,13 +36,14 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts everything and waits until every service is ready. Fails as soon as one cannot be, with the end of
-    /// its log and the last lines of whoever is not ready either; nothing is left running then.
+    /// Starts everything and waits until every service is ready. Fails as soon as one exits or is late, with
+    /// the end of its log and the last lines of the other services that are not ready; nothing is left running then.
     pub async fn start(options: StackOptions) -> anyhow::Result<Self> {
         let data = options.data.clone().map(Data::open).transpose()?;
         let key = data.as_ref().map_or_else(|| Ok(random_key()), Data::secret_key)?;
         let ports = gateway_ports(&options)?;
-        let backing = Backing::start(&options, data.as_ref()).await?;
+        let progress = Progress::new(options.sink.clone());
+        let backing = Backing::start(&options, data.as_ref(), &progress).await?;
         let many = |kind, count| -> anyhow::Result<Vec<_>> {
             (1..=count).map(|number| make_service(kind, number, &options, &backing, vec![])).collect()
         };
@@ -61,13 +62,14 @@ impl Stack {
             stopping: CancellationToken::new(),
             _data: data,
         };
-        stack.start_services(options).await
+        stack.start_services(options.restart, &progress).await
     }
 
-    async fn start_services(mut self, options: StackOptions) -> anyhow::Result<Self> {
-        start_all(self.services().cloned().collect()).await?;
-        if options.restart {
-            self.watch(options.sink.unwrap_or_else(|| Arc::new(|_, _| {})));
+    async fn start_services(mut self, restart: bool, progress: &Progress) -> anyhow::Result<Self> {
+        progress.line("starting the services");
+        start_all(self.services().cloned().collect(), progress).await?;
+        if restart {
+            self.restart_what_exits(progress);
         }
         Ok(self)
     }
@@ -92,7 +94,7 @@ impl Stack {
         self.gateways.iter().chain(&self.matchers).chain(&self.chat_stores)
     }
 
-    /// Where people go: one URL for each gateway, without a slash at the end.
+    /// The public URL of each gateway, without a slash at the end.
     pub fn gateway_urls(&self) -> &[String] {
         &self.gateway_urls
     }
@@ -102,12 +104,12 @@ impl Stack {
         &self.backing.nats_url
     }
 
-    /// The same with the operator's password in it, if the stack is secured.
+    /// The address of NATS with the operator's credentials, if the stack is secured.
     pub fn operators_nats_url(&self) -> String {
         self.access().map_or_else(|| self.nats_url().to_owned(), |access| access.nats_url(self.nats_url(), OPERATOR))
     }
 
-    /// How an operator connects to NATS.
+    /// The connect options of an operator.
     pub fn operators_nats_options(&self) -> ConnectOptions {
         self.access().map_or_else(ConnectOptions::new, |access| access.nats_options(OPERATOR))
     }
@@ -117,7 +119,7 @@ impl Stack {
         self.backing.access.as_ref()
     }
 
-    /// The address of MongoDB, for whoever may do all.
+    /// The address of MongoDB, with the administrator's credentials if the stack is secured.
     pub fn mongodb_uri(&self) -> &str {
         &self.backing.mongodb_uri
     }
@@ -127,17 +129,17 @@ impl Stack {
         &self.backing.database
     }
 
-    /// The stack's own nats-servers, `nats-1` first.
+    /// The nats-servers that the stack started, `nats-1` first.
     pub fn nats(&self) -> &[Arc<Nats>] {
         self.backing.nats()
     }
 
-    /// The stack's own mongods.
+    /// The mongods that the stack started.
     pub fn mongo(&self) -> &[Arc<Mongo>] {
         self.backing.mongo()
     }
 
-    /// The stack's own NATS, if it has several nodes.
+    /// The NATS cluster that the stack started, if it has several nodes.
     pub fn nats_cluster(&self) -> Option<&NatsCluster> {
         match &self.backing.nats {
             OwnNats::Cluster(cluster) => Some(cluster),
@@ -145,7 +147,7 @@ impl Stack {
         }
     }
 
-    /// The stack's own MongoDB, if it has several members.
+    /// The MongoDB replica set that the stack started, if it has several members.
     pub fn mongo_set(&self) -> Option<&MongoSet> {
         match &self.backing.mongo {
             OwnMongo::Set(set) => Some(set),
@@ -159,7 +161,7 @@ impl Stack {
     }
 
     /// Drains the gateways, then the other services, then stops the servers. Fails when a service had to be
-    /// killed or ended with an error; everything is gone then too.
+    /// killed or exited with an error; no process is left then either.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stopping.cancel();
         while self.watchers.join_next().await.is_some() {}
@@ -170,12 +172,12 @@ impl Stack {
         Ok(())
     }
 
-    fn watch(&mut self, say: Sink) {
+    fn restart_what_exits(&mut self, progress: &Progress) {
         let services = self.services().cloned().map(Part::Service);
         let nats = self.backing.nats().iter().cloned().map(Part::Nats);
         let mongo = self.backing.mongo().iter().cloned().map(Part::Mongo);
         for part in services.chain(nats).chain(mongo).collect::<Vec<_>>() {
-            self.watchers.spawn(keep_running(part, say.clone(), self.stopping.clone()));
+            self.watchers.spawn(restart_on_exit(part, progress.clone(), self.stopping.clone()));
         }
     }
 }
@@ -183,13 +185,13 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         self.stopping.cancel();
-        // Watchers that have not seen it yet hold on to their parts for a moment.
+        // The watchers own a reference to each process until they are scheduled again, so that it is not dropped here.
         self.services().for_each(|service| service.signal(Signal::SIGKILL));
         self.backing.kill_now();
     }
 }
 
-/// Terminates all of them at once; answers those that did not end well, each with how it ended.
+/// Terminates all concurrently; returns those that exited with an error, each with its status.
 async fn drain(services: impl Iterator<Item = &Arc<Service>>) -> Vec<String> {
     let mut draining = JoinSet::new();
     for service in services.filter(|service| service.pid().is_some()).cloned() {

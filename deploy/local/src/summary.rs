@@ -1,4 +1,4 @@
-//! Where things are: for people, and as JSON for programs.
+//! The addresses of a running stack: as text for the terminal, and as JSON for programs.
 
 use std::{fmt::Write, fs, path::Path};
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Stack;
 
-/// The user of the bus that reads and replays commands that failed.
+/// The NATS user that lists and replays dead-lettered commands.
 const DEAD_LETTERS: &str = "dead-letters";
 
 /// What the runner prints when all is ready.
@@ -20,7 +20,7 @@ pub(crate) fn text(stack: &Stack, data: Option<&Path>) -> String {
     let nats = if stack.nats().is_empty() { "the one of --nats-url".to_owned() } else { stack.operators_nats_url() };
     line(&mut text, "NATS", &nats);
     if !stack.nats().is_empty() {
-        // What no text is in. README, "What is going on?", tells what else there is.
+        // The events that carry no message text. `proto/README.md` describes the others.
         line(&mut text, "watch", &format!("export NATS_URL={nats}; nats sub 'talk.event.*.*'"));
         let user = stack.access().map(|access| access.password(DEAD_LETTERS));
         let user = user.map_or_else(String::new, |word| format!(" NATS_USER={DEAD_LETTERS} NATS_PASSWORD={word}"));
@@ -39,7 +39,7 @@ pub(crate) fn text(stack: &Stack, data: Option<&Path>) -> String {
     text
 }
 
-/// Writes addresses and pids; a reader sees all of it or no file.
+/// Writes addresses and pids to a file, atomically.
 pub(crate) fn write(stack: &Stack, file: &Path) -> anyhow::Result<()> {
     let unfinished = file.with_added_extension("unfinished");
     fs::write(&unfinished, json(stack).to_string())

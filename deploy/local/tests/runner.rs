@@ -1,4 +1,4 @@
-//! The command, as somebody runs it: ready, restarted, stopped, and started again on its data.
+//! The command: ready, restarts, clean stop, and a second run on the same data.
 
 use std::{
     fs::{self, File},
@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(90);
 /// The runner waits 25 s for a service that drains, and 15 s for a server.
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
 
-/// A runner and what it wrote when all was ready.
+/// A running runner and its ready file.
 struct Runner {
     process: Process,
     ready: Value,
@@ -65,7 +65,7 @@ impl Runner {
         http_status(port, "/readyz").await == Some(200)
     }
 
-    /// Ctrl-C; answers whether that ended in success.
+    /// Sends SIGINT, as Ctrl-C does; returns whether the runner exited with success.
     async fn interrupt(&self) -> bool {
         self.process.signal(Signal::SIGINT);
         let exited = tokio::time::timeout(STOP_DEADLINE, self.process.exited()).await;
@@ -85,16 +85,20 @@ async fn eventually(mut holds: impl AsyncFnMut() -> bool) -> bool {
 }
 
 #[tokio::test]
-async fn a_service_that_dies_is_started_again_and_ctrl_c_leaves_no_process() -> anyhow::Result<()> {
+async fn a_service_that_exits_is_restarted_and_ctrl_c_leaves_no_process() -> anyhow::Result<()> {
     let runner = Runner::start(&["--gateways", "2", "--chat-stores", "2", "--matchers", "2"]).await?;
     let pids = runner.pids();
     assert_eq!(pids.len(), 8);
     assert!(pids.iter().all(|pid| runs(*pid)));
     assert_eq!(runner.ready["gateways"].as_array().map(Vec::len), Some(2));
+    for step in ["starting NATS and MongoDB", "NATS ready", "MongoDB ready", "starting the services", "matcher-2 ready"]
+    {
+        assert!(runner.output().contains(step), "{step}: {}", runner.output());
+    }
 
     for service in ["gateway-1", "chat-store-2", "matcher-1"] {
         signal::kill(runner.pid_of(service)?, Signal::SIGKILL)?;
-        let line = format!("{service} is started again");
+        let line = format!("{service} restarted");
         assert!(eventually(async || runner.output().contains(&line)).await, "{}", runner.output());
         assert!(eventually(async || runner.is_ready(service).await).await, "{}", runner.output());
     }
@@ -106,11 +110,11 @@ async fn a_service_that_dies_is_started_again_and_ctrl_c_leaves_no_process() -> 
 }
 
 #[tokio::test]
-async fn the_servers_are_started_again_too() -> anyhow::Result<()> {
+async fn the_servers_are_restarted_too() -> anyhow::Result<()> {
     let runner = Runner::start(&[]).await?;
     for server in ["nats", "mongodb"] {
         signal::kill(runner.pid_of(server)?, Signal::SIGKILL)?;
-        let line = format!("{server} is started again");
+        let line = format!("{server} restarted");
         assert!(eventually(async || runner.output().contains(&line)).await, "{}", runner.output());
     }
     for service in ["gateway-1", "matcher-1", "chat-store-1"] {
@@ -121,7 +125,7 @@ async fn the_servers_are_started_again_too() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_second_start_on_the_same_data_accepts_the_old_secrets() -> anyhow::Result<()> {
+async fn a_second_run_on_the_same_data_has_the_same_key() -> anyhow::Result<()> {
     let data = Scratch::new()?;
     let folder = data.path().to_string_lossy();
     let mut keys = Vec::new();
@@ -144,7 +148,7 @@ async fn a_killed_runner_leaves_no_process() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_run_without_servers_of_its_own_uses_the_given_ones() -> anyhow::Result<()> {
+async fn a_run_with_given_addresses_starts_no_servers() -> anyhow::Result<()> {
     let first = Runner::start(&[]).await?;
     let address = |name: &str| first.ready[name].as_str().expect("an address").to_owned();
     let (nats, mongodb) = (address("nats"), address("mongodb"));

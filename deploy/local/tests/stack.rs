@@ -19,7 +19,7 @@ async fn two_stacks_share_nothing_but_the_database_server() -> anyhow::Result<()
 }
 
 #[tokio::test]
-async fn a_service_is_killed_and_started_again_paused_and_resumed() -> anyhow::Result<()> {
+async fn a_service_is_killed_and_started_again_suspended_and_resumed() -> anyhow::Result<()> {
     let stack = Stack::start(options()).await?;
     let gateway = &stack.gateways()[0];
     gateway.kill().await;
@@ -45,7 +45,7 @@ async fn a_service_that_drained_ended_in_success() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_gateway_port_in_use_is_named_before_anything_is_started() -> anyhow::Result<()> {
+async fn a_gateway_port_in_use_is_named_before_any_server_starts() -> anyhow::Result<()> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", servers::free_port()?))?;
     let port = listener.local_addr()?.port();
     let started = Stack::start(StackOptions { port: Some(port), ..options() }).await;

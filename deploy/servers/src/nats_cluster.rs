@@ -1,5 +1,4 @@
-//! A NATS JetStream cluster of several nodes on this machine, each of which can be killed, paused and started
-//! again.
+//! A NATS JetStream cluster of several nodes on this machine. Each node can be killed, suspended and started again.
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
@@ -9,7 +8,7 @@ use tokio::{task::JoinSet, time::timeout};
 
 use crate::{Access, Nats, NatsOptions, free_port};
 
-/// How long JetStream may take to say who leads.
+/// How long JetStream may take to reply with the leader of a stream.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running cluster; its nodes are killed when dropped.
@@ -19,7 +18,7 @@ pub struct NatsCluster {
 }
 
 impl NatsCluster {
-    /// Starts so many nodes at once and waits until JetStream answers on each.
+    /// Starts this many nodes concurrently and waits until JetStream responds on each.
     ///
     /// # Errors
     /// When one of them does not start.
@@ -27,7 +26,7 @@ impl NatsCluster {
         Self::start_with(nodes, None, None, None).await
     }
 
-    /// The same with a given executable, with a folder for the data, kept, and with users.
+    /// The same with a given executable, a folder for the data, which is kept, and users.
     ///
     /// # Errors
     /// As [`NatsCluster::start`].
@@ -54,27 +53,27 @@ impl NatsCluster {
         Ok(Self { nodes })
     }
 
-    /// The nodes; the first is called `nats-1`.
+    /// The nodes; the name of the first is `nats-1`.
     #[must_use]
     pub fn nodes(&self) -> &[Arc<Nats>] {
         &self.nodes
     }
 
-    /// What clients connect to: all nodes, separated by commas.
+    /// The address for clients: all nodes, separated by commas.
     #[must_use]
     pub fn url(&self) -> String {
         self.nodes.iter().map(|node| node.url()).collect::<Vec<_>>().join(",")
     }
 
-    /// The node that leads a stream, as JetStream says.
+    /// The node that leads a stream, according to JetStream.
     ///
     /// # Errors
-    /// When JetStream does not answer, or the stream has no leader now.
+    /// When JetStream does not reply, or the stream has no leader now.
     pub async fn leader(&self, stream: &str) -> anyhow::Result<Arc<Nats>> {
-        timeout(PATIENCE, self.ask_for_leader(stream)).await.context("JetStream does not answer")?
+        timeout(PATIENCE, self.request_leader(stream)).await.context("JetStream does not reply")?
     }
 
-    async fn ask_for_leader(&self, stream: &str) -> anyhow::Result<Arc<Nats>> {
+    async fn request_leader(&self, stream: &str) -> anyhow::Result<Arc<Nats>> {
         let addresses: Vec<String> = self.nodes.iter().map(|node| node.url()).collect();
         let first = self.nodes.first().context("a cluster has nodes")?;
         let client = first.options_of("operator").connect(addresses).await?;
@@ -86,10 +85,10 @@ impl NatsCluster {
                 return Ok(node.clone());
             }
         }
-        bail!("{leader} leads, which is none of the nodes")
+        bail!("the leader {leader} is none of the nodes")
     }
 
-    /// Starts again all nodes that do not run, at once, and waits until JetStream answers on each.
+    /// Starts all nodes again that do not run, concurrently, and waits until JetStream responds on each.
     ///
     /// # Errors
     /// When one of them does not start.

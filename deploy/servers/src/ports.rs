@@ -1,16 +1,17 @@
-//! Ports that no parallel test has.
-//! A free port found by binding port 0 is an ephemeral one: before the server binds it, an outgoing connection
-//! may get it. So ports come from below the ephemeral range (32768 on Linux), and each process takes them
-//! from a block that it has locked, so that two test processes never try the same one.
+//! Ports that no concurrent test uses.
+//!
+//! A free port that is found by binding port 0 is an ephemeral port: an outgoing connection may get it before the server
+//! binds it. These ports are below the ephemeral range (32768 on Linux), and each process takes them from a block that it
+//! has locked, so that two test processes never try the same port.
 
 use std::{
     fs::{self, File},
     net::TcpListener,
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Context, ensure};
+use parking_lot::Mutex;
 
 use crate::scratch::{cache_folder, random_name};
 
@@ -20,23 +21,23 @@ const BLOCKS: u16 = 240;
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// The block that this process holds, and how much of it is handed out.
+/// A block that this process has locked, and how many of its ports were given out.
 struct Block {
     _lock: File,
     first: u16,
     used: u16,
 }
 
-/// A TCP port between 20000 and 31999 that is free on 127.0.0.1 and is handed out once to one process.
+/// A TCP port between 20000 and 31999 that is free on 127.0.0.1. A process gets each port once.
 pub fn free_port() -> anyhow::Result<u16> {
     // Full blocks stay locked until the process ends: their ports are in use.
-    static BLOCKS_HELD: Mutex<Vec<Block>> = Mutex::new(Vec::new());
-    let mut held = BLOCKS_HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    static LOCKED_BLOCKS: Mutex<Vec<Block>> = Mutex::new(Vec::new());
+    let mut locked = LOCKED_BLOCKS.lock();
     loop {
-        if held.last().is_none_or(|block| block.used == BLOCK) {
-            held.push(lock_block()?);
+        if locked.last().is_none_or(|block| block.used == BLOCK) {
+            locked.push(lock_block()?);
         }
-        let block = held.last_mut().context("no block of ports")?;
+        let block = locked.last_mut().context("no block of ports")?;
         let port = block.first + block.used;
         block.used += 1;
         if is_free(port) {
@@ -45,11 +46,11 @@ pub fn free_port() -> anyhow::Result<u16> {
     }
 }
 
-/// Checks that nobody listens on the port of 127.0.0.1.
+/// Checks that the port of 127.0.0.1 is free.
 ///
 /// # Errors
-/// When somebody does for half a second, with the port in the message. A process that is being started by another
-/// thread holds what was open here until it is on its own.
+/// When it is in use for half a second; the message names the port. A child process that another thread spawns has this
+/// process' sockets open until it executes its program.
 pub fn ensure_free(port: u16) -> anyhow::Result<()> {
     let freed = (0..TRIES).any(|_| {
         let free = is_free(port);
@@ -77,7 +78,7 @@ fn lock_block() -> anyhow::Result<Block> {
             return Ok(Block { _lock: lock, first, used: 0 });
         }
     }
-    anyhow::bail!("all ports from {FIRST} to {} are taken", FIRST + BLOCKS * BLOCK - 1)
+    anyhow::bail!("all ports from {FIRST} to {} are in use", FIRST + BLOCKS * BLOCK - 1)
 }
 
 #[cfg(test)]
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_is_handed_out_once_and_is_below_the_ephemeral_range() -> anyhow::Result<()> {
+    fn a_port_is_given_out_once_and_is_below_the_ephemeral_range() -> anyhow::Result<()> {
         let ports = (0..120).map(|_| free_port()).collect::<anyhow::Result<Vec<_>>>()?;
         let distinct: std::collections::BTreeSet<_> = ports.iter().collect();
         assert_eq!(distinct.len(), ports.len());

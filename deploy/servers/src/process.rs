@@ -1,8 +1,8 @@
-//! Child processes that do not outlive this one, however it ends.
+//! Child processes that end with this process, even if it is killed.
 //!
-//! The kernel kills them with the parent: `setpriv --pdeathsig KILL` (util-linux) asks for that and then
-//! becomes the program, so the pid is the program's own. Where there is no such `setpriv` (macOS, busybox),
-//! a child is killed when its [`Process`] is dropped, and outlives a parent that was itself killed.
+//! The kernel kills them with the parent: `setpriv --pdeathsig KILL` (util-linux) requests that and then executes the
+//! program, so that the pid is the program's own. Without such a `setpriv` (macOS, busybox) a child is killed when its
+//! [`Process`] is dropped, and survives a parent that was killed.
 
 use std::{
     ffi::OsStr,
@@ -20,7 +20,7 @@ use tokio::{sync::watch, time::timeout};
 
 pub use nix::sys::signal::Signal;
 
-/// How long a dropped process may take to be gone after SIGKILL.
+/// How long a dropped process may take to end after SIGKILL.
 const DROP_DEADLINE: Duration = Duration::from_secs(5);
 
 /// A command that runs `program`, and has the kernel kill it when this process ends.
@@ -43,7 +43,7 @@ pub(crate) fn is_executable(file: &Path) -> bool {
     file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// Whether a process runs. An orphan that nobody has reaped yet is a zombie: it has ended.
+/// Whether a process runs. A zombie, which was not reaped yet, does not.
 pub fn runs(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|state| !state.starts_with('Z')))
@@ -57,7 +57,7 @@ pub fn resident_kb(pid: u32) -> Option<u64> {
 }
 
 /// A child process in a process group of its own, so that Ctrl-C in the terminal reaches only its parent.
-/// It belongs to no runtime, may be held in a static, and is killed when dropped.
+/// It belongs to no runtime, may be in a static, and is killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     pid: Pid,
@@ -65,7 +65,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a command made with [`command`], with its output wherever the caller sent it.
+    /// Starts a command that [`command`] has made; the caller decides where its output goes.
     pub fn spawn(mut command: Command) -> io::Result<Self> {
         command.process_group(0).stdin(Stdio::null());
         let mut child = spawn_in_keeper(command)?;
@@ -82,7 +82,7 @@ impl Process {
         self.pid.as_raw().cast_unsigned()
     }
 
-    /// How it ended, or nothing while it runs.
+    /// How it ended, or none while it runs.
     pub fn exit_status(&self) -> Option<ExitStatus> {
         *self.exit.borrow()
     }
@@ -96,21 +96,21 @@ impl Process {
     /// Sends a signal; does nothing when the process has ended.
     pub fn signal(&self, signal: Signal) {
         if self.exit_status().is_none() {
-            // The only failure is that it ended just now.
+            // This fails only if it has ended meanwhile.
             let _ = signal::kill(self.pid, signal);
         }
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// SIGKILL, and waits until it has ended.
     pub async fn kill(&self) {
         self.signal(Signal::SIGKILL);
         self.exited().await;
     }
 
-    /// SIGTERM, then SIGKILL if it still runs after `grace`; answers how it ended.
+    /// SIGTERM, then SIGKILL if it still runs after `grace`; returns how it ended.
     pub async fn stop(&self, grace: Duration) -> ExitStatus {
         self.signal(Signal::SIGTERM);
-        // A paused process would sleep through the SIGTERM.
+        // A suspended process handles SIGTERM only when it continues.
         self.signal(Signal::SIGCONT);
         match timeout(grace, self.exited()).await {
             Ok(status) => status,
@@ -134,27 +134,27 @@ impl Drop for Process {
 
 type Order = (Command, mpsc::SyncSender<io::Result<Child>>);
 
-/// Spawns in one thread that lives as long as the process: the parent-death signal fires when the *thread*
-/// that spawned a child ends, and a runtime's worker may end long before the process does.
+/// Spawns in one thread that lives as long as this process: the parent-death signal is sent when the *thread* that
+/// spawned a child ends, and a worker of a runtime may end long before the process.
 fn spawn_in_keeper(command: Command) -> io::Result<Child> {
     static KEEPER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
     let keeper = KEEPER.get_or_init(|| {
         let (orders, inbox) = mpsc::channel::<Order>();
         thread::spawn(move || {
             for (mut command, reply) in inbox {
-                // Whoever asked waits for the answer.
+                // The caller waits for this.
                 let _ = reply.send(command.spawn());
             }
         });
         orders
     });
-    let gone = || io::Error::other("the thread that spawns processes is gone");
-    let (reply, answer) = mpsc::sync_channel(1);
-    keeper.send((command, reply)).map_err(|_| gone())?;
-    answer.recv().map_err(|_| gone())?
+    let ended = || io::Error::other("the thread that spawns processes has ended");
+    let (reply, spawned) = mpsc::sync_channel(1);
+    keeper.send((command, reply)).map_err(|_| ended())?;
+    spawned.recv().map_err(|_| ended())?
 }
 
-/// A `setpriv` that knows `--pdeathsig`; the one of busybox does not.
+/// A `setpriv` with the option `--pdeathsig`, which that of busybox does not have.
 fn setpriv() -> Option<&'static Path> {
     static SETPRIV: OnceLock<Option<PathBuf>> = OnceLock::new();
     SETPRIV

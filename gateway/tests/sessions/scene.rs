@@ -1,17 +1,17 @@
-//! A gateway in this process and on this thread, with a real NATS. The matcher is played by the test, which can so let
+//! A gateway in this process and on this thread, with a real NATS. The matcher is played by the test, which so can let
 //! anything happen at any moment.
 
 use std::time::Duration;
 
-use async_nats::jetstream::{consumer::pull, message::PublishMessage};
+use async_nats::jetstream::consumer::pull;
 use clap::Parser as _;
 use futures_util::StreamExt as _;
 use gateway::Config;
 use person::{Person, Socket};
 use proto::{
-    Place, Reply, UserCommand, UserId, UserView,
+    ConnectionStamp, Register, Reply, UserCommand, UserId, UserState, UserView,
     bus::{Bus, Delivery},
-    lease, streams,
+    streams, subjects,
 };
 use serde::Serialize;
 use servers::{Nats, NatsOptions, free_port};
@@ -21,8 +21,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// How long anything may take before a test calls it missing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-const LEASE: Duration = Duration::from_secs(3);
 
 /// What a test begins with.
 pub(crate) struct Scene {
@@ -31,15 +31,20 @@ pub(crate) struct Scene {
     pub(crate) gateway: String,
 }
 
-/// Somebody with a connection that the matcher knows.
+/// A client with a connection that the matcher has.
 pub(crate) struct Guest {
     pub(crate) user: UserId,
     pub(crate) socket: Socket,
-    pub(crate) epoch: u64,
+    pub(crate) stamp: ConnectionStamp,
+}
+
+/// A user with an open connection.
+pub(crate) fn view(user: UserId, stamp: &ConnectionStamp, state: UserState) -> UserView {
+    UserView { user, connection: Some(Register::open(stamp.clone())), delivered_seq: 0, state }
 }
 
 impl Scene {
-    /// Everything runs, and nobody is there.
+    /// Everything runs, and there is no client.
     pub(crate) async fn open(options: &[&str]) -> Self {
         let nats = Nats::start(NatsOptions::default()).await.expect("a nats-server");
         let matcher = Matcher::start(&nats).await;
@@ -47,32 +52,33 @@ impl Scene {
         Self { nats, matcher, gateway }
     }
 
-    /// A current client connects, and is at this place.
-    pub(crate) async fn guest(&mut self, place: Place) -> Guest {
-        let person = Person::arrive(&self.gateway).await.expect("a person");
-        let (socket, epoch) = tokio::join!(person.connect(&self.gateway), self.matcher.connect(None, place));
-        Guest { user: person.user.parse().expect("an id"), socket: socket.expect("a connection"), epoch }
+    /// A current client connects, and is in this state.
+    pub(crate) async fn guest(&mut self, state: UserState) -> Guest {
+        let person = Person::arrive(&self.gateway).await.expect("a user");
+        let (socket, stamp) = tokio::join!(person.connect(&self.gateway), self.matcher.connect(state));
+        let socket = socket.expect("a connection");
+        socket.wait_for("resumed").await.expect("a snapshot");
+        Guest { user: person.user.parse().expect("an id"), socket, stamp }
     }
 }
 
 /// A gateway in this process; its address.
 async fn start(nats: &Nats, options: &[&str]) -> String {
     let address = format!("127.0.0.1:{}", free_port().expect("a port"));
-    let (nats, lease, addr) =
-        (format!("--nats-url={}", nats.url()), format!("--lease={}s", LEASE.as_secs()), format!("--addr={address}"));
+    let (nats, addr) = (format!("--nats-url={}", nats.url()), format!("--addr={address}"));
     let key = "--secret-key=of this test, longer than 32 letters";
-    let given = ["gateway", &nats, &lease, &addr, key, "--health-addr=127.0.0.1:0"];
+    let given = ["gateway", &nats, &addr, key, "--health-addr=127.0.0.1:0"];
     let config = Config::parse_from(given.iter().chain(options));
     let running = tokio::spawn(gateway::run(config, CancellationToken::new()));
     let (gateway, mut ticks) = (format!("http://{address}"), interval(Duration::from_millis(20)));
-    let answers = async {
+    let responds = async {
         while Person::arrive(&gateway).await.is_err() {
             ticks.tick().await;
         }
     };
     tokio::select! {
         ended = running => panic!("the gateway has ended: {ended:?}"),
-        answers = timeout(PATIENCE, answers) => answers.expect("a gateway"),
+        responds = timeout(PATIENCE, responds) => responds.expect("a gateway"),
     }
     gateway
 }
@@ -84,7 +90,7 @@ pub(crate) struct Matcher {
 }
 
 impl Matcher {
-    /// Makes the streams, and takes the commands.
+    /// Declares the streams, and consumes the commands.
     pub(crate) async fn start(nats: &Nats) -> Self {
         let bus = Bus::new(async_nats::connect(nats.url()).await.expect("a connection"));
         streams::declare(&bus.js, 1).await.expect("streams");
@@ -94,43 +100,58 @@ impl Matcher {
 
     /// The next command.
     pub(crate) async fn next(&mut self) -> Delivery<UserCommand> {
-        let raw = timeout(PATIENCE, self.commands.next()).await.expect("a command in time").expect("a command");
-        let command = Delivery::decode(raw.expect("a delivery")).map_err(|(_, why)| why).expect("a command");
+        let next = async {
+            loop {
+                // A pull that NATS took with it fails once.
+                if let Some(Ok(raw)) = self.commands.next().await {
+                    return raw;
+                }
+            }
+        };
+        let raw = timeout(PATIENCE, next).await.expect("a command in time");
+        let command = Delivery::decode(raw).map_err(|(_, why)| why).expect("a command");
         command.raw.ack().await.expect("acknowledged");
         command
     }
 
-    /// Takes the connection that somebody asserts; its number.
-    pub(crate) async fn connect(&mut self, reassert: Option<u64>, place: Place) -> u64 {
-        let asked = self.next().await;
-        let UserCommand::Connected { user, reassert: said, .. } = asked.command else { panic!("{:?}", asked.command) };
-        assert_eq!(said, reassert);
-        let view = UserView { user, epoch: asked.sequence, seen: 0, place };
-        asked.reply(&self.bus, &Reply::Ok(view)).await.expect("answered");
-        asked.sequence
+    /// The next command, which is a claim, and its stamp.
+    pub(crate) async fn next_claim(&mut self) -> (Delivery<UserCommand>, ConnectionStamp) {
+        let delivery = self.next().await;
+        let UserCommand::Connected { stamp, .. } = &delivery.command else { panic!("{:?}", delivery.command) };
+        let stamp = stamp.clone();
+        (delivery, stamp)
     }
 
-    /// Answers every question on a subject with what it is told last.
-    pub(crate) async fn tell<T>(&self, subject: async_nats::Subject, answer: T) -> watch::Sender<T>
+    /// Accepts the next claim; its stamp.
+    pub(crate) async fn connect(&mut self, state: UserState) -> ConnectionStamp {
+        let (claim, stamp) = self.next_claim().await;
+        self.reply(&claim, view(claim.command.user(), &stamp, state)).await;
+        stamp
+    }
+
+    /// Replies to a command.
+    pub(crate) async fn reply(&self, to: &Delivery<UserCommand>, view: UserView) {
+        to.reply(&self.bus, &Reply::Ok(view)).await.expect("replied");
+    }
+
+    /// Replies to every request on a subject with what it is given last.
+    pub(crate) async fn serve<T>(&self, subject: async_nats::Subject, reply: T) -> watch::Sender<T>
     where
         T: Clone + Serialize + Send + Sync + 'static,
     {
-        let (bus, mut questions) = (self.bus.clone(), self.bus.client.subscribe(subject).await.expect("subscribed"));
-        let (sender, answer) = watch::channel(answer);
+        let (bus, mut requests) = (self.bus.clone(), self.bus.client.subscribe(subject).await.expect("subscribed"));
+        let (sender, reply) = watch::channel(reply);
         tokio::spawn(async move {
-            while let Some(question) = questions.next().await {
-                let answer = Reply::Ok(answer.borrow().clone());
-                bus.publish(question.reply.expect("a question"), &answer).await.expect("answered");
+            while let Some(request) = requests.next().await {
+                let reply = Reply::Ok(reply.borrow().clone());
+                bus.publish(request.reply.expect("a request"), &reply).await.expect("replied");
             }
         });
         sender
     }
 
-    /// Keeps the gateway's lease from it for as long as it lasts, so that it lapses.
-    pub(crate) async fn let_the_lease_lapse(&self) {
-        let live = lease::live_gateways(&self.bus).await.expect("leases");
-        let subject = format!("$KV.{}.gateway.{}", streams::LEASES, live.first().expect("a gateway"));
-        let another = PublishMessage::build().payload("another".into()).ttl(LEASE);
-        self.bus.js.send_publish(subject, another).await.expect("sent").await.expect("written");
+    /// Serves the state of a user.
+    pub(crate) async fn serve_user(&self, view: UserView) -> watch::Sender<UserView> {
+        self.serve(subjects::read_user(view.user), view).await
     }
 }

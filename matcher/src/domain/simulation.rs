@@ -14,7 +14,7 @@ use crate::domain::{
     user::User,
 };
 use proptest::prelude::*;
-use proto::{ConnectionStamp, ConnectionState, GatewayId, Queue, Register, RoomId, UserId, presence::Claim, timing};
+use proto::{ConnectionStamp, ConnectionState, GatewayId, Queue, Register, RoomId, UserId, presence::Verdict, timing};
 use std::{collections::BTreeMap, time::Duration};
 
 /// How far the clocks of the three gateways are from the true time, in a run with skew.
@@ -216,7 +216,9 @@ impl World {
                     ready_at: self.now,
                     now: self.now,
                 };
-                if self.awaited == Some(*sequence) && self.user.request_queue(&request) == Ok(true) {
+                let awaited = self.awaited == Some(*sequence);
+                let queued = awaited && self.user.request_queue(&request) == Ok(true);
+                if queued && awaited {
                     self.last_wish = Some(command.clone());
                 }
                 self.awaited = self.awaited.filter(|awaited| awaited != sequence);
@@ -237,16 +239,16 @@ impl World {
         let served = &mut self.served[at];
         let fresh = !served.claimed && self.now - served.opened_at < ms(timing::FRESH_CLAIM);
         self.any_may_win |= self.skewed && !served.claimed && !fresh;
-        match Claim::decide(&served.stamp, fresh, self.user.presence().connection()) {
-            Claim::Held => served.claimed = true,
-            Claim::Repeated if !replied => {}
-            Claim::Repeated => self.publish(Command::Connected(stamp.clone())),
-            Claim::Renewed { opened_at_ms } => {
+        match Verdict::of(&served.stamp, fresh, self.user.presence().connection()) {
+            Verdict::Held => served.claimed = true,
+            Verdict::Unknown if !replied => {}
+            Verdict::Unknown => self.publish(Command::Connected(stamp.clone())),
+            Verdict::Restamp { opened_at_ms } => {
                 served.stamp.opened_at_ms = opened_at_ms;
                 let again = Command::Connected(served.stamp.clone());
                 self.publish(again);
             }
-            Claim::Superseded => {
+            Verdict::Superseded => {
                 let closed = self.served.remove(at).stamp;
                 self.publish(Command::Disconnected(closed, ConnectionState::Lost));
             }
@@ -341,8 +343,11 @@ impl World {
     fn settle(&mut self) {
         self.lapsed.clear();
         for _ in 0..6 {
+            let mut applied = 0;
             while let Some(command) = self.in_flight.pop() {
                 self.apply(&command);
+                applied += 1;
+                assert!(applied < 1_000, "connections overtake each other for ever");
             }
             self.reconcile();
             self.wait(ms(timing::FRESH_CLAIM));

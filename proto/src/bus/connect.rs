@@ -63,7 +63,7 @@ pub fn inbox_prefix(user: &str) -> String {
     format!("_INBOX_{user}")
 }
 
-/// Shown to nobody.
+/// A password, which is never printed.
 #[derive(Clone)]
 pub struct Password(String);
 
@@ -93,7 +93,7 @@ pub enum Streams {
     Await(&'static [&'static str]),
 }
 
-/// How long JetStream may take to reply to what is no publication. While it elects a leader it replies to nobody, for
+/// How long JetStream may take to reply to a request of its API. While it elects a leader it does not reply, for
 /// some 6 s after an outage, measured with three nodes: a request of that time has to be repeated soon.
 const API_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -65,7 +65,7 @@ impl<C: Command> Delivery<C> {
         stored.ok().and_then(Result::ok).unwrap_or(self.at_ms)
     }
 
-    /// Where the reply goes, if anybody waits for one. Only where replies go: a gateway cannot have the matcher publish
+    /// Where the reply goes, if one is expected. Only a subject of replies: a gateway cannot have the matcher publish
     /// in its stead.
     #[must_use]
     pub fn reply_to(&self) -> Option<&str> {
@@ -79,7 +79,7 @@ impl<C: Command> Delivery<C> {
         self.raw.info().map_or(1, |info| info.delivered)
     }
 
-    /// Replies to whoever published it, if a reply is expected.
+    /// Replies to the publisher, if a reply is expected.
     ///
     /// # Errors
     /// When NATS is unavailable. A reply that it would never accept is logged and dropped, as in

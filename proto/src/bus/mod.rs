@@ -1,6 +1,7 @@
 //! The bus: NATS and JetStream, as all services use them. [`client`] publishes and requests, [`delivery`] decodes,
 //! replies and dead-letters, [`retry`] says which failure is retried.
 
+pub mod backoff;
 pub mod client;
 pub mod connect;
 pub mod delivery;

@@ -2,45 +2,21 @@
 //!
 //! | failure | what follows |
 //! |---|---|
-//! | a server is unavailable, or was too slow ([`is_transient`]) | retried in place until it works; NATS is told that the command is in progress |
+//! | a server is unavailable, or was too slow ([`is_transient`]) | retried in place until it works, with progress signals to NATS |
 //! | the command's own, fewer than [`MAX_FAILURES`] times | retried in place |
 //! | the command's own, [`MAX_FAILURES`] times | dead-lettered, replied to with `failed` |
 //! | the process stops | handed back, so that another consumer gets it at once |
 //!
 //! A refusal is no failure: it is the result.
 
+pub use crate::bus::backoff::{delays, until_ok};
+
 use crate::{bus::client::BusError, timing};
 use async_nats::jetstream::{self, AckKind, context::PublishError, stream::PurgeError};
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-use std::{convert::Infallible, time::Duration};
+use std::convert::Infallible;
 
 /// After so many failures of its own a command is dead-lettered.
 pub const MAX_FAILURES: u32 = 5;
-
-/// Delays between attempts, with jitter, without end: 50 ms, 100 ms, … 1 s.
-pub fn delays() -> impl Iterator<Item = Duration> + Send {
-    ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(Duration::from_secs(1))
-        .with_jitter()
-        .without_max_times()
-        .build()
-}
-
-/// Retries until it works, with [`delays`] in between.
-pub async fn until_ok<T, E, F: Future<Output = Result<T, E>>>(
-    mut attempt: impl FnMut() -> F,
-    mut on_failure: impl FnMut(&E),
-) -> T {
-    let mut delays = delays();
-    loop {
-        match attempt().await {
-            Ok(done) => return done,
-            Err(error) => on_failure(&error),
-        }
-        tokio::time::sleep(delays.next().unwrap_or(Duration::from_secs(1))).await;
-    }
-}
 
 /// Whether a server is to blame: the same command will work later.
 #[must_use]
@@ -56,7 +32,7 @@ pub fn is_transient(error: &anyhow::Error) -> bool {
 
 #[cfg(feature = "mongodb")]
 fn is_transient_in_mongodb(cause: &(dyn std::error::Error + 'static)) -> bool {
-    cause.downcast_ref().is_some_and(crate::process::database::is_transient)
+    cause.downcast_ref().is_some_and(crate::process::database::errors::is_transient)
 }
 
 #[cfg(not(feature = "mongodb"))]
@@ -94,19 +70,5 @@ mod tests {
         let unavailable = anyhow::Error::new(BusError::Unavailable).context("publishing");
         assert!(is_transient(&unavailable));
         assert!(!is_transient(&anyhow::anyhow!("nonsense")));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_fails_at_first_is_repeated_until_it_works() {
-        let (mut attempts, mut failures) = (0, 0);
-        let done = until_ok(
-            || {
-                attempts += 1;
-                std::future::ready(if attempts < 4 { Err("not yet") } else { Ok(attempts) })
-            },
-            |_| failures += 1,
-        )
-        .await;
-        assert_eq!((done, failures), (4, 3));
     }
 }

@@ -4,19 +4,19 @@
 use crate::ids::{CommandId, GatewayId, RoomId, UserId};
 use async_nats::Subject;
 
-/// Rooms are spread over this many partitions, each with one active consumer at a time, which keeps the order. To
+/// Rooms are distributed over this many partitions, each with one active consumer at a time, which keeps the order. To
 /// change it, let `TALK_MESSAGES` run empty first.
 pub const PARTITIONS: u32 = 8;
 
-/// Stands for the room in the subject of a notification for somebody who is in none.
+/// Stands for the room in the subject of a notification for a user in no room.
 const NO_ROOM: &str = "lonely";
 
 /// Wakes the leader of the matchers.
 pub const MATCHER_WAKE: &str = "talk.matcher.wake";
-/// How many wait, after each round of matching.
+/// How many users wait, after each match round.
 pub const QUEUE_STATUS: &str = "talk.queue.status";
 
-/// What `TALK_USERS` holds.
+/// The subjects of `TALK_USERS`.
 pub const USER_COMMANDS: [&str; 5] = [
     "talk.queue.requested.*",
     "talk.user.left.*",
@@ -24,17 +24,17 @@ pub const USER_COMMANDS: [&str; 5] = [
     "talk.user.disconnected.*",
     "talk.user.entered.*",
 ];
-/// What `TALK_MESSAGES` holds.
+/// The subjects of `TALK_MESSAGES`.
 pub const ROOM_COMMANDS: [&str; 3] = ["talk.message.sent.*.*", "talk.message.liked.*.*", "talk.room.ended.*.*"];
-/// What `TALK_DEAD` holds.
+/// The subjects of `TALK_DEAD`.
 pub const DEAD_LETTERS: &str = "talk.dead.>";
-/// The commands by which connections are opened.
+/// The commands that open connections.
 pub const CONNECTS: &str = "talk.user.connected.*";
 
 /// The partition of a room.
 #[must_use]
 pub fn partition(room: RoomId) -> u32 {
-    // The low bits of a random UUID are random, so that this spreads evenly.
+    // The low bits of a random UUID are random, so that the distribution is even.
     u32::try_from(room.as_u128() % u128::from(PARTITIONS)).unwrap_or(0)
 }
 
@@ -50,13 +50,13 @@ pub fn room_command(kind: &str, room: RoomId) -> Subject {
     format!("talk.{kind}.{}.{room}", partition(room)).into()
 }
 
-/// What the consumer of a partition receives.
+/// The subjects of a partition's consumer.
 #[must_use]
 pub fn partition_filter(partition: u32) -> Vec<String> {
     ROOM_COMMANDS.iter().map(|subject| subject.replacen('*', &partition.to_string(), 1)).collect()
 }
 
-/// All that a stream could still hold of a room, to be purged when it ends.
+/// The subjects of all commands that a stream may still hold of a room, to be purged when it ends.
 #[must_use]
 pub fn commands_of_room(room: RoomId) -> [String; 2] {
     let partition = partition(room);
@@ -69,9 +69,9 @@ pub fn dead_letter(subject: &str) -> Subject {
     format!("talk.dead.{}", subject.strip_prefix("talk.").unwrap_or(subject)).into()
 }
 
-/// The subject that a dead letter had, and is replayed to.
+/// The subject of the command that a dead letter was, to which it is replayed.
 #[must_use]
-pub fn before_death(subject: &str) -> Option<Subject> {
+pub fn original_subject(subject: &str) -> Option<Subject> {
     Some(format!("talk.{}", subject.strip_prefix("talk.dead.")?).into())
 }
 
@@ -118,7 +118,8 @@ pub fn reply(gateway: &GatewayId, command: CommandId) -> Subject {
     format!("talk.reply.{gateway}.{command}").into()
 }
 
-/// Whether a subject is one of [`reply`]: services may publish elsewhere too, and a gateway may not choose where.
+/// Whether a subject is one of [`reply`]: a service may publish on others too, and the header of a command must not
+/// choose one of those.
 #[must_use]
 pub fn is_reply(subject: &str) -> bool {
     replied_command(subject).is_some()
@@ -137,13 +138,13 @@ pub fn replies_of(gateway: &GatewayId) -> Subject {
     format!("talk.reply.{gateway}.*").into()
 }
 
-/// Requests a user from the matcher.
+/// Requests the state of a user from the matcher.
 #[must_use]
 pub fn read_user(user: UserId) -> Subject {
     format!("talk.read.user.{user}").into()
 }
 
-/// Requests messages from the chat-store.
+/// Requests the messages of a room from the chat-store.
 #[must_use]
 pub fn read_history(room: RoomId) -> Subject {
     format!("talk.read.history.{room}").into()
@@ -155,7 +156,7 @@ pub fn read_gateway(gateway: &GatewayId) -> Subject {
     format!("talk.read.gateway.{gateway}").into()
 }
 
-/// Asks a gateway whether anybody still waits for the reply to a command.
+/// Requests whether a gateway still waits for the reply to a command.
 #[must_use]
 pub fn gateway_pending(gateway: &GatewayId) -> Subject {
     format!("talk.gateway.pending.{gateway}").into()
@@ -167,13 +168,13 @@ pub fn gateway_connections(gateway: &GatewayId) -> Subject {
     format!("talk.gateway.connections.{gateway}").into()
 }
 
-/// Has a gateway fetch the state of users whose connections the matcher does not know.
+/// Requests that a gateway fetches the state of users whose connections the matcher does not know.
 #[must_use]
 pub fn gateway_resync(gateway: &GatewayId) -> Subject {
     format!("talk.gateway.resync.{gateway}").into()
 }
 
-/// Requests how many wait, and which matcher is the leader.
+/// Requests how many users wait, and which matcher is the leader.
 pub const READ_WAITING: &str = "talk.read.waiting";
 /// Every [`read_user`].
 pub const READ_USER: &str = "talk.read.user.*";
@@ -191,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_built_is_parsed_again() {
+    fn a_subject_that_was_built_is_parsed_again() {
         let (user, room) = (UserId::new(), RoomId::new());
         assert_eq!(room_of_notification(&notification("typing", Some(room), user)), Some(room));
         assert_eq!(room_of_notification(&notification("typing", None, user)), None);
@@ -199,7 +200,7 @@ mod tests {
         assert_eq!(last_id(&read_user(user)), Some(user));
         assert_eq!(last_id(&read_history(room)), Some(room));
         let sent = format!("talk.message.sent.0.{room}");
-        assert_eq!(before_death(&dead_letter(&sent)), Some(sent.into()));
+        assert_eq!(original_subject(&dead_letter(&sent)), Some(sent.into()));
     }
 
     #[test]

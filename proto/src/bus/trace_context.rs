@@ -47,15 +47,14 @@ pub fn headers() -> Option<HeaderMap> {
     })
 }
 
-/// Makes a new span, which nobody has entered yet, a part of the trace that a message belongs to.
-/// One without a trace begins another.
+/// Makes a new span, which was not entered yet, a part of the trace of a message. Without one the span starts a trace.
 pub fn follow(span: &Span, headers: Option<&HeaderMap>) {
     if span.is_disabled() {
         return;
     }
     let context =
         headers.map(|headers| TraceContextPropagator::new().extract_with_context(&Context::new(), &Read(headers)));
-    // Without a layer that exports there is nobody to tell.
+    // Fails without a layer that exports.
     let _not_exported = span.set_parent(context.unwrap_or_default());
 }
 
@@ -76,7 +75,7 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt as _;
 
     #[test]
-    fn a_message_carries_its_trace_and_whoever_follows_it_is_a_part_of_that() {
+    fn a_span_that_follows_a_message_is_a_part_of_its_trace() {
         let provider = SdkTracerProvider::builder().build();
         let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
         let id = |headers: &HeaderMap| headers.get("traceparent").map(|id| id.as_str().to_owned()).expect("a trace");

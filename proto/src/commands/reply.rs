@@ -34,7 +34,7 @@ pub enum Refusal {
     /// The room holds as much as a room may hold: [`crate::notification::ROOM_MESSAGES`],
     /// [`crate::notification::ROOM_BYTES`].
     RoomFull,
-    /// Came too late: nobody waits for it, or a newer command has been applied.
+    /// Came too late: its gateway no longer waits for it, or a newer command has been applied.
     Outdated,
     /// It failed again and again and was dead-lettered. A new command may work.
     Failed,

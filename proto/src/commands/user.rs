@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use strum::{IntoStaticStr, VariantNames};
 
-/// What somebody came for.
+/// What a user came for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Queue {
@@ -60,14 +60,14 @@ impl fmt::Display for Queue {
 #[strum(serialize_all = "snake_case")]
 pub enum UserCommand {
     /// Wait in this queue. Replied to with a [`super::UserView`]. Applied only while the gateway that published it still
-    /// waits for the reply: a command that comes late, or is replayed, queues nobody.
+    /// waits for the reply: a command that comes late, or is replayed, is refused.
     QueueRequested {
         /// Who.
         user: UserId,
         /// Which queue.
         queue: Queue,
-        /// Not to be matched before this many milliseconds have passed: the answer of a POST and the socket's
-        /// `queue_complete` travel on two connections, and an old client that receives the second one first is stuck.
+        /// Not to be matched before this many milliseconds have passed: the response to a POST and the socket's
+        /// `queue_complete` travel on two connections, and a legacy client that receives the second one first is stuck.
         settle_ms: u64,
     },
     /// Leave the room, or the queue. Replied to with a [`super::UserView`], which is idle.

@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a dependency may take to respond: less than the time-out of a usual probe.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often histograms fold what they have gathered, so that they stay small when nobody scrapes.
+/// How often histograms aggregate their samples, so that they stay small when nothing scrapes them.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 type Responding = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-/// A server that a service cannot work without.
+/// A server that a service depends on.
 #[derive(Clone)]
 pub struct Dependency {
     name: &'static str,
@@ -24,7 +24,7 @@ pub struct Dependency {
 }
 
 impl Dependency {
-    /// By its name for operators, and how to find out whether it responds.
+    /// With its name for operators and a probe that is true if it responds.
     pub fn new<F: Future<Output = bool> + Send + 'static>(
         name: &'static str,
         responds: impl Fn() -> F + Send + Sync + 'static,
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_does_not_respond_in_a_second_is_named_and_the_others_are_not() {
+    async fn a_dependency_that_does_not_respond_within_a_second_is_named_and_the_others_are_not() {
         let responds = |name, response: bool| Dependency::new(name, move || async move { response });
         let hangs = Dependency::new("hangs", std::future::pending);
         let ready = |all: &[&Dependency], draining| readiness(all.iter().map(|one| (*one).clone()).collect(), draining);

@@ -1,5 +1,5 @@
 //! The metrics that every service has. Each crate names its own in a file of this name. Every metric exists from the
-//! start, at zero: what never happened is different from what is unknown.
+//! start, at zero: never happened is different from unknown.
 
 use metrics::{SharedString, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -7,19 +7,19 @@ use std::sync::OnceLock;
 
 /// The version that runs.
 pub const BUILD_INFO: &str = "talk_build_info";
-/// What was dead-lettered.
+/// Commands that were dead-lettered.
 pub const DEAD_LETTERS: &str = "talk_dead_letters_total";
-/// What was delivered more than once.
+/// Commands that were delivered more than once.
 pub const REDELIVERIES: &str = "talk_redeliveries_total";
 /// How often a lease lapsed, or was taken by another process.
 pub const LEASE_LOSSES: &str = "talk_lease_losses_total";
-/// How often a subscription was too slow.
+/// How often a subscription was too slow and lost messages.
 pub const SLOW_CONSUMERS: &str = "talk_slow_consumers_total";
-/// How often the connection to NATS broke.
+/// How often the connection to NATS was lost.
 pub const NATS_DISCONNECTS: &str = "talk_nats_disconnects_total";
 
-/// Upper bounds for durations, in seconds: a write to the journal takes a millisecond, a client gives up after 5 s,
-/// somebody who waits is moved after 10 s.
+/// Upper bounds for durations, in seconds: a journaled write takes a millisecond, a client waits for 5 s, and a user
+/// is moved to talk after 10 s.
 const SECONDS: [f64; 15] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// Upper bounds for sizes.
 const SIZES: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
@@ -34,10 +34,10 @@ pub fn start(service: &'static str) {
     metrics::gauge!(BUILD_INFO, "service" => service, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     counters(&[
         (DEAD_LETTERS, "Commands that this process dead-lettered"),
-        (REDELIVERIES, "Commands that were delivered to this process and had been delivered before"),
-        (LEASE_LOSSES, "Times that this process's lease lapsed or was taken by another"),
-        (SLOW_CONSUMERS, "Times that a subscription of this process was too slow and lost events"),
-        (NATS_DISCONNECTS, "Times that the connection to NATS broke"),
+        (REDELIVERIES, "Commands that were delivered to this process and not for the first time"),
+        (LEASE_LOSSES, "Times that this process's lease lapsed or was taken by another process"),
+        (SLOW_CONSUMERS, "Times that a subscription of this process was too slow and lost messages"),
+        (NATS_DISCONNECTS, "Times that the connection to NATS was lost"),
     ]);
     metrics_process::Collector::default().describe();
 }
@@ -98,7 +98,7 @@ pub fn histogram_by<V: Into<SharedString>>(
     }
 }
 
-// One recorder for a process, also when tests run several services in it.
+// One recorder for a process, even if tests run several services in it.
 pub(super) fn recorder() -> PrometheusHandle {
     static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
     RECORDER
@@ -106,7 +106,7 @@ pub(super) fn recorder() -> PrometheusHandle {
             let recorder = builder().build_recorder();
             let handle = recorder.handle();
             if ::metrics::set_global_recorder(recorder).is_err() {
-                tracing::warn!("another recorder has the metrics of this process");
+                tracing::warn!("metrics recorder already installed");
             }
             handle
         })
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_never_happened_is_there_and_described_with_bounds_for_histograms() {
+    fn a_metric_is_exposed_with_its_description_before_anything_happened() {
         start("test");
         counter_by(("talk_test_total", "Counted here"), "kind", ["one", "other"]);
         histogram_by(("talk_test_seconds", "Measured here"), "kind", ["one"]);

@@ -52,7 +52,7 @@ fn start_telemetry<C: ServiceConfig>(config: &C) -> anyhow::Result<Option<Traces
     let service = common.traces.service_name.clone().unwrap_or_else(|| C::command().get_name().to_owned());
     let instance = config.instance();
     let traces = Traces::open(&common.traces, &service, &instance)?;
-    log::start(&common.log, common.log_format, log::Name { service, instance }, traces.as_ref());
+    log::start(&common.log, common.log_format, log::Source { service, instance }, traces.as_ref());
     Ok(traces)
 }
 

@@ -1,19 +1,11 @@
 //! The limit of open files: each socket is one.
 //!
-//! Runtimes of containers give a soft limit of 1,024, which old programs need, and a hard one far above it.
+//! Container runtimes give a soft limit of 1,024, which old programs need, and a hard limit far above it.
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-
-/// Raises the soft limit of open files to the hard one. Where that is refused the soft one stays.
+/// Raises the soft limit of open files to the hard limit. Where that is refused the soft limit stays.
 pub(super) fn raise() {
-    match raised() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(limit) => tracing::debug!(limit, "open files limit raised"),
         Err(error) => tracing::warn!("open files limit not raised: {error}"),
     }
-}
-
-fn raised() -> nix::Result<u64> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
-    Ok(hard)
 }

@@ -68,7 +68,11 @@ mod tests {
         let shutdown = CancellationToken::new();
         let mut supervisor = Supervisor::new(&shutdown);
         let ordered = shutdown.clone();
-        supervisor.spawn("patient", async move { Ok(ordered.cancelled().await) });
+        let until_ordered = async move {
+            ordered.cancelled().await;
+            Ok(())
+        };
+        supervisor.spawn("patient", until_ordered);
         supervisor.spawn_background("endless", std::future::pending());
         shutdown.cancel();
         supervisor.run().await.expect("ended in order");

@@ -82,7 +82,7 @@ impl Found {
         for number in state.first_sequence..=state.last_sequence {
             let Ok(letter) = stream.get_raw_message(number).await else { continue };
             let reason = letter.headers.get(REASON).map_or("", |reason| reason.as_str());
-            let subject = subjects::before_death(&letter.subject).context("the subject of a dead letter")?;
+            let subject = subjects::original_subject(&letter.subject).context("the subject of a dead letter")?;
             self.judge(subject.to_string(), reason);
             stream.delete_message(number).await?;
         }

@@ -45,17 +45,17 @@ async fn a_line_is_an_object_with_its_trace_and_without_what_people_wrote() {
     vent.socket.request(TEXT, wrong).await.expect("refused");
     listen.socket.request_data("leave_room", json!(null)).await.expect("left");
     poison(&stack).await;
-    let buried = |line: &&Value| line["trace_id"] == TRACE;
+    let dead_lettered = |line: &&Value| line["trace_id"] == TRACE;
     let all = || async {
         let lines = lines.lock().expect("free");
         lines.iter().map(|line| serde_json::from_str::<Value>(line).expect(line)).collect::<Vec<_>>()
     };
-    let parsed = eventually(Duration::from_secs(10), all, |lines| lines.iter().any(|line| buried(&line))).await;
+    let parsed = eventually(Duration::from_secs(10), all, |lines| lines.iter().any(|line| dead_lettered(&line))).await;
     stack.stop().await.expect("a clean stop");
 
-    let buried = parsed.iter().find(buried).expect("found before");
-    assert_eq!((&buried["level"], &buried["service"]), (&json!("ERROR"), &json!("chat-store")));
-    assert!(buried["span_id"].as_str().is_some_and(|id| id.len() == 16), "{buried}");
+    let dead_lettered = parsed.iter().find(dead_lettered).expect("found before");
+    assert_eq!((&dead_lettered["level"], &dead_lettered["service"]), (&json!("ERROR"), &json!("chat-store")));
+    assert!(dead_lettered["span_id"].as_str().is_some_and(|id| id.len() == 16), "{dead_lettered}");
     let stored = parsed.iter().find(|line| line["message"] == "stored").expect("at the debug level");
     assert_eq!(stored["trace_id"].as_str().map(str::len), Some(32), "{stored}");
     let first = parsed.iter().find(|line| line["service"] == "gateway").expect("lines of the gateway");

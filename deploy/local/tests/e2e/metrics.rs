@@ -111,7 +111,7 @@ async fn a_conversation_is_counted() {
     for (metric, labels, value) in [
         ("talk_sockets", &[("client", "current")][..], 2.0),
         ("talk_users", &[("state", "paired")], 2.0),
-        ("talk_ticking", &[], 1.0),
+        ("talk_matcher_leader", &[], 1.0),
         ("talk_matches_total", &[], 1.0),
         ("talk_match_wait_seconds_count", &[], 2.0),
         ("talk_match_wait_seconds_bucket", &[("le", "60")], 2.0),

@@ -3,7 +3,7 @@
 use crate::support::{options, pair, wide_stack};
 use futures_util::StreamExt as _;
 use local::Stack;
-use proto::{operators::WhoWaits, subjects};
+use proto::{admin::QueueReport, subjects};
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -55,7 +55,8 @@ async fn a_room_tells_its_whole_story_in_order_and_nothing_of_what_was_said() {
     back.request_data("leave_room", json!({})).await.expect("left");
 
     let story = story(&mut events, "erased").await;
-    let expected = ["made", "entered", "entered", "stored", "liked", "lost", "back", "left", "ended", "erased"];
+    let expected =
+        ["created", "entered", "entered", "stored", "liked", "disconnected", "reconnected", "left", "ended", "erased"];
     assert_eq!(kinds(&story), expected, "{}", stack.recent_logs());
     let room = sent["room_id"].as_str().expect("a room");
     let secrets =
@@ -69,7 +70,7 @@ async fn a_room_tells_its_whole_story_in_order_and_nothing_of_what_was_said() {
     assert_eq!((&stored["message"], &stored["seq"]), (&sent["_id"], &json!(1)));
     assert_eq!(stored["bytes"], TEXT.len());
     let ended = payload(&story[8]);
-    assert_eq!((&ended["reason"], &ended["begun"]), (&json!("left"), &json!(true)));
+    assert_eq!((&ended["reason"], &ended["started"]), (&json!("left"), &json!(true)));
     stack.stop().await.expect("a clean end");
 }
 
@@ -115,8 +116,8 @@ async fn every_process_is_discoverable_until_it_has_drained() {
     assert!(infos.iter().all(|info| endpoints(info) >= 1 && info["version"] == "0.1.0"), "{infos:?}");
 
     let stats = everybody(&bus, "$SRV.STATS.matcher", 2).await;
-    let ticking = stats.iter().filter(|stats| stats["endpoints"][0]["data"]["ticking"] == true).count();
-    assert_eq!(ticking, 1, "{stats:?}");
+    let leaders = stats.iter().filter(|stats| stats["endpoints"][0]["data"]["leader"] == true).count();
+    assert_eq!(leaders, 1, "{stats:?}");
 
     let gateway = ids(&pings, "gateway").remove(0);
     let answer = bus.request(format!("talk.read.gateway.{gateway}"), "".into()).await.expect("an answer");
@@ -137,24 +138,24 @@ async fn every_process_is_discoverable_until_it_has_drained() {
 }
 
 #[tokio::test]
-async fn operators_see_who_waits_for_how_long_and_who_ticks() {
+async fn operators_see_how_many_wait_for_how_long_and_which_matcher_is_the_leader() {
     let stack = Stack::start(options()).await.expect("a stack");
     let bus = bus(&stack).await;
     let waits = crate::support::Talker::arrive(&stack.gateway_urls()[0]).await;
     waits.queue("vent").await;
     let asked = async || {
         let answer = bus.request(subjects::READ_WAITING, "".into()).await.expect("an answer");
-        serde_json::from_slice::<WhoWaits>(&answer.payload).expect("who waits")
+        serde_json::from_slice::<QueueReport>(&answer.payload).expect("a report")
     };
     let first = asked().await;
     assert_eq!((first.vent.waiting, first.listen.waiting, first.talk.waiting), (1, 0, 0));
-    let ticking = first.ticking.clone().expect("somebody ticks");
-    assert!(ticking.starts_with("matcher-1-"), "{ticking}");
+    let leader = first.leader.clone().expect("a leader");
+    assert!(leader.starts_with("matcher-1-"), "{leader}");
     let later = asked().await;
     assert!(later.vent.oldest_ms >= first.vent.oldest_ms && later.vent.oldest_ms < 20_000, "{later:?}");
 
     let store = async_nats::jetstream::new(bus.clone()).get_key_value(proto::streams::LEASES).await.expect("leases");
-    let lease = store.get(proto::lease::TICK).await.expect("an answer").expect("a lease");
-    assert_eq!(lease, ticking.as_bytes(), "the lease names the matcher");
+    let lease = store.get(proto::lease::LEADER).await.expect("an answer").expect("a lease");
+    assert_eq!(lease, leader.as_bytes(), "the lease names the matcher");
     stack.stop().await.expect("a clean end");
 }

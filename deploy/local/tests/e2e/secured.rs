@@ -95,7 +95,7 @@ async fn an_operator_of_a_secured_stack_sees_what_goes_on() {
     let bus = proto::bus::Bus::new(client);
     assert_eq!(lease::live_gateways(&bus).await.expect("leases").len(), 2);
     let leases = bus.js.get_key_value(streams::LEASES).await.expect("the bucket");
-    assert!(leases.get(lease::TICK).await.expect("an answer").is_some(), "somebody ticks");
+    assert!(leases.get(lease::LEADER).await.expect("an answer").is_some(), "a leader");
     let mut stream = bus.js.get_stream(streams::MESSAGES).await.expect("the stream");
     assert!(stream.info().await.expect("its state").state.consumer_count > 0);
     assert!(stream.get_consumer::<async_nats::jetstream::consumer::pull::Config>("chat-store-0").await.is_ok());

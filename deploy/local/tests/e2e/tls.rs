@@ -2,7 +2,7 @@
 
 use crate::{conversation::talk_to_the_end, support::options};
 use local::{Database, Stack, StackOptions};
-use proto::connection::Connection;
+use proto::bus::connect::NatsConfig;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use servers::{Mongo, MongoOptions, Nats, NatsOptions, Scratch};
 use std::{ffi::OsString, fs, path::PathBuf};
@@ -65,8 +65,8 @@ impl Authority {
     }
 }
 
-fn connection(nats: &Nats, ca: Option<String>) -> Connection {
-    Connection { nats_url: nats.url(), nats_user: None, nats_password: None, nats_ca_file: ca }
+fn connection(nats: &Nats, ca: Option<String>) -> NatsConfig {
+    NatsConfig { nats_url: nats.url(), nats_user: None, nats_password: None, nats_ca_file: ca }
 }
 
 async fn connects(nats: &Nats, ca: Option<String>) -> bool {

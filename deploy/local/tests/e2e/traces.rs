@@ -80,6 +80,6 @@ async fn a_collector_that_is_away_is_told_of_once_and_holds_up_nothing() {
     assert_eq!(texts(&listen.socket, 20).await.len(), 20);
     let gateway = stack.gateways()[0].clone();
     stack.stop().await.expect("a clean stop");
-    let told = gateway.recent_log().matches("the collector of traces").count();
+    let told = gateway.recent_log().matches("trace collector unavailable").count();
     assert_eq!(told, 1, "{}", gateway.recent_log());
 }

@@ -1,5 +1,5 @@
-//! The protocol of NATS by hand: the server says what it refuses before it answers the next PING, so that what was
-//! not refused was allowed.
+//! The protocol of NATS by hand: the server sends an error before the reply to the next PING, so that an operation
+//! without an error was allowed.
 
 use anyhow::{Context, ensure};
 use tokio::{
@@ -11,20 +11,22 @@ use tokio::{
 pub(crate) struct Wire(BufStream<TcpStream>);
 
 impl Wire {
-    /// Signs in; an error when that is refused.
+    /// Authenticates; an error when that is refused.
     pub(crate) async fn connect(url: &str, user: Option<(&str, &str)>) -> anyhow::Result<Self> {
         let address = url.strip_prefix("nats://").context("an address")?;
         let mut wire = Self(BufStream::new(TcpStream::connect(address).await?));
-        let who = user.map_or_else(String::new, |(user, password)| format!(r#","user":"{user}","pass":"{password}""#));
-        let signed_in =
-            wire.does(&format!(r#"CONNECT {{"verbose":false,"pedantic":false,"headers":true{who}}}"#)).await?;
-        ensure!(signed_in, "refused");
+        let credentials =
+            user.map_or_else(String::new, |(user, password)| format!(r#","user":"{user}","pass":"{password}""#));
+        let accepted = wire
+            .allows(&format!(r#"CONNECT {{"verbose":false,"pedantic":false,"headers":true{credentials}}}"#))
+            .await?;
+        ensure!(accepted, "refused");
         Ok(wire)
     }
 
-    /// Whether the server does this.
-    pub(crate) async fn does(&mut self, what: &str) -> anyhow::Result<bool> {
-        self.0.write_all(format!("{what}\r\nPING\r\n").as_bytes()).await?;
+    /// Whether the server allows this operation.
+    pub(crate) async fn allows(&mut self, operation: &str) -> anyhow::Result<bool> {
+        self.0.write_all(format!("{operation}\r\nPING\r\n").as_bytes()).await?;
         self.0.flush().await?;
         let mut allowed = true;
         loop {
