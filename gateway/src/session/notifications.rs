@@ -77,8 +77,9 @@ fn live_message(session: &mut Session, message: Message) {
 /// Queued by REST, while the session waits for nothing.
 async fn queued(session: &mut Session, queue: Queue, since_ms: i64, connected: bool) {
     entering::apply(session, |location| location.queued(queue, since_ms)).await;
-    // The matcher had erased the user, and does not have the claim: nobody without a connection is matched.
-    if !connected {
+    // Nobody without a connection is matched; and a session that was released with its user's last room takes part again.
+    let released = session.user.as_ref().is_some_and(|user| user.identity.is_released());
+    if released || !connected {
         claiming::claim_and_observe(session).await;
     }
 }

@@ -135,11 +135,12 @@ impl Leader {
 
     async fn reconcile(mut self) -> anyhow::Result<()> {
         let mut failures = Failures::of("reconciliation");
+        let mut suspects = reconcile::Suspects::default();
         let mut due = interval(self.context.config.reconcile_interval);
         while self.is_leading().await {
             self.shutdown.run_until_cancelled(due.tick()).await;
             if *self.leading.borrow() && !self.shutdown.is_cancelled() {
-                failures.note(reconcile::run(&self.context).await);
+                failures.note(reconcile::run(&self.context, &mut suspects).await);
             }
         }
         Ok(())

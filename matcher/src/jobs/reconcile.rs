@@ -11,8 +11,9 @@ use crate::{
     store::users::OpenConnection,
 };
 use anyhow::Context as _;
+use parking_lot::Mutex;
 use proto::{
-    ConnectionState, GatewayId, UserId,
+    ConnectionStamp, ConnectionState, GatewayId, RoomId, UserId,
     bus::BusError,
     lease,
     presence::{CONNECTIONS_PAGE, ConnectionsReply, ConnectionsRequest, ResyncRequest, ServedConnection},
@@ -26,37 +27,51 @@ use std::{
 /// Whoever created a room or a user needs far less to write both.
 const ORPHAN_AGE: Duration = Duration::from_secs(60);
 
-/// Reconciles once: all gateways with a lease, then users and rooms.
+/// Connections that the last round found in the registers and not at their gateways.
+#[derive(Default)]
+pub(super) struct Suspects(HashSet<(UserId, ConnectionStamp)>);
+
+/// Reconciles once: all gateways with a lease, then users and rooms. A connection is closed when two rounds in a row have
+/// found that nobody serves it: the gateway's own close may be on its way.
 ///
 /// # Errors
 /// The first that there was; the others are reconciled all the same.
-pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
+pub(super) async fn run(context: &Context, suspects: &mut Suspects) -> anyhow::Result<()> {
     let gateways: Vec<GatewayId> = lease::live_gateways(&context.bus).await?.into_iter().collect();
-    let reconciled = for_each(gateways, |gateway| async move {
-        reconcile_gateway(context, &gateway).await.with_context(|| format!("reconciling {gateway}"))
+    let (before, found) = (std::mem::take(suspects), Mutex::new(Suspects::default()));
+    let reconciled = for_each(gateways, |gateway| {
+        let (before, found) = (&before, &found);
+        async move {
+            let unserved = reconcile_gateway(context, &gateway).await;
+            let unserved = unserved.with_context(|| format!("reconciling {gateway}"))?;
+            let (confirmed, new): (Vec<_>, Vec<_>) =
+                unserved.into_iter().partition(|open| before.0.contains(&(open.user, open.stamp().clone())));
+            found.lock().0.extend(new.into_iter().map(|open| (open.user, open.stamp().clone())));
+            for_each(confirmed, |open| close_orphan(context, open)).await
+        }
     })
     .await;
+    *suspects = found.into_inner();
     let orphans = remove_orphans(context).await;
     reconciled.and(orphans)
 }
 
-/// The registers are read before the gateway is asked: a connection that is in them and not served any more was closed, and
-/// closing it again changes nothing.
-async fn reconcile_gateway(context: &Context, gateway: &GatewayId) -> anyhow::Result<()> {
+/// The registers are read before the gateway is asked: a connection that is in them and not served any more was closed.
+/// Returns those.
+async fn reconcile_gateway(context: &Context, gateway: &GatewayId) -> anyhow::Result<Vec<OpenConnection>> {
     let registered = context.store.users.open_connections(gateway).await?;
     let served = match served_connections(context, gateway).await {
         // It has ended since its lease was read.
-        Err(BusError::NoResponders { .. }) => return Ok(()),
+        Err(BusError::NoResponders { .. }) => return Ok(Vec::new()),
         served => served?,
     };
     let stamps: HashSet<(UserId, i64, u64)> = served.iter().map(key).collect();
-    let orphaned: Vec<OpenConnection> = registered
-        .iter()
-        .filter(|open| !stamps.contains(&(open.user, open.stamp().opened_at_ms, open.stamp().counter)))
-        .cloned()
-        .collect();
-    for_each(orphaned, |open| close_orphan(context, open)).await?;
-    resync_unknown(context, gateway, &registered, served).await
+    resync_unknown(context, gateway, &registered, served).await?;
+    let is_served = |open: &OpenConnection| {
+        let stamp = open.stamp();
+        stamps.contains(&(open.user, stamp.opened_at_ms, stamp.counter))
+    };
+    Ok(registered.into_iter().filter(|open| !is_served(open)).collect())
 }
 
 fn key(served: &ServedConnection) -> (UserId, i64, u64) {
@@ -75,13 +90,12 @@ async fn served_connections(context: &Context, gateway: &GatewayId) -> Result<Ve
     }
 }
 
-/// Counts only what this changed: the gateway's own close may have been on its way.
+/// Counts only what this changes.
 async fn close_orphan(context: &Context, open: OpenConnection) -> anyhow::Result<()> {
     let before = context.store.users.get(open.user).await?;
     let still_open = before.presence().connection().is_some_and(|now| now.is_open() && &now.stamp == open.stamp());
     if still_open {
-        tracing::warn!(user.id = %open.user, gateway.id = %open.stamp().gateway, "orphaned connection closed");
-        metrics::counter!(ORPHANS_REMOVED).increment(1);
+        count_orphan("connection", open.user);
         let (stamp, now) = (open.stamp().clone(), context.now_ms());
         let close = Close { stamp, state: ConnectionState::Lost, delivered_seq: 0, now };
         disconnect(context, open.user, &close).await?;
@@ -113,22 +127,40 @@ async fn resync_unknown(
 async fn remove_orphans(context: &Context) -> anyhow::Result<()> {
     let users = context.store.users.orphans().await?;
     let rooms = context.store.rooms.orphans(context.ago(ORPHAN_AGE)).await?;
-    let found = users.len() + rooms.len();
-    if found > 0 {
-        metrics::counter!(ORPHANS_REMOVED).increment(found as u64);
-        tracing::warn!(users = users.len(), rooms = rooms.len(), "orphans removed");
-    }
-    let users = for_each(users, |(user, room)| remove_user(context, user, room.is_some())).await;
-    let rooms = for_each(rooms, |room| async move { closing::close(context, room.id(), Cause::Orphaned).await }).await;
+    let users = for_each(users, |(user, room)| async move {
+        match room {
+            Some(room) => release_from_missing_room(context, user, room).await,
+            None => remove_expired(context, user).await,
+        }
+    })
+    .await;
+    let rooms = for_each(rooms, |room| async move {
+        count_orphan("room", room.id());
+        closing::close(context, room.id(), Cause::Orphaned).await
+    })
+    .await;
     users.and(rooms)
 }
 
-async fn remove_user(context: &Context, user: UserId, in_room: bool) -> anyhow::Result<()> {
-    match context.store.users.get(user).await?.room().filter(|_| in_room) {
-        Some(room) if context.store.rooms.get(room).await?.is_none() => {
-            closing::release_orphan(context, user, room).await
-        }
-        Some(room) => closing::close(context, room, Cause::Orphaned).await,
-        None => context.store.users.delete(user).await.map_err(Into::into),
+/// Reads both again: the room may have been closed between the two reads that found them.
+async fn release_from_missing_room(context: &Context, user: UserId, room: RoomId) -> anyhow::Result<()> {
+    let still_there = context.store.users.get(user).await?.room() == Some(room);
+    if !still_there {
+        return Ok(());
     }
+    if context.store.rooms.get(room).await?.is_some() {
+        return closing::close(context, room, Cause::Orphaned).await;
+    }
+    count_orphan("user", user);
+    closing::release_orphan(context, user, room).await
+}
+
+async fn remove_expired(context: &Context, user: UserId) -> anyhow::Result<()> {
+    count_orphan("user", user);
+    Ok(context.store.users.delete_expired(user).await?)
+}
+
+fn count_orphan(kind: &'static str, id: impl std::fmt::Display) {
+    metrics::counter!(ORPHANS_REMOVED).increment(1);
+    tracing::warn!(kind, %id, "orphan removed");
 }

@@ -213,14 +213,15 @@ impl Users {
         ];
         let mut found: Vec<Found> = self.users.aggregate(without_room).with_type().await?.try_collect().await?;
         let users = self.users.clone_with_type::<Found>();
-        let expired = users.find(doc! { "expires_at": { "$lte": DateTime::now() } }).projection(doc! { "room": 1 });
-        found.extend(expired.await?.try_collect::<Vec<_>>().await?);
+        let expired = doc! { "expires_at": { "$lte": DateTime::now() } };
+        found.extend(users.find(expired).projection(doc! { "room": 1 }).await?.try_collect::<Vec<_>>().await?);
         Ok(found.into_iter().map(|found| (found.user, found.room)).collect())
     }
 
-    /// Deletes the document.
-    pub(crate) async fn delete(&self, id: UserId) -> Result<()> {
-        self.users.delete_one(doc! { "_id": id.to_string() }).await.map(drop)
+    /// Deletes the document, if it has expired.
+    pub(crate) async fn delete_expired(&self, id: UserId) -> Result<()> {
+        let expired = doc! { "_id": id.to_string(), "expires_at": { "$lte": DateTime::now() } };
+        self.users.delete_one(expired).await.map(drop)
     }
 
     async fn all(&self, filter: Document) -> Result<Vec<User>> {
