@@ -15,13 +15,17 @@ pub(crate) fn options() -> StackOptions {
     StackOptions::new(env!("CARGO_BIN_EXE_local"))
 }
 
-/// All that services say; a stack itself keeps only the last lines.
+/// All log lines of the services; a stack itself keeps only the last ones.
 pub(crate) type Lines = Arc<Mutex<Vec<String>>>;
 
-/// Writes down every line.
+/// Keeps every line of a service, and none of the stack's own, which are no JSON.
 pub(crate) fn sink(lines: &Lines) -> Option<Sink> {
     let lines = lines.clone();
-    Some(Arc::new(move |_: &str, line: &str| lines.lock().expect("free").push(line.to_owned())))
+    Some(Arc::new(move |name: &str, line: &str| {
+        if name != "local" {
+            lines.lock().expect("free").push(line.to_owned());
+        }
+    }))
 }
 
 /// Two gateways, three chat-stores.
