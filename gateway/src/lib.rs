@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![expect(rustdoc::private_intra_doc_links, reason = "the page is for those who work on it")]
 
 mod api;
 mod app;

@@ -16,8 +16,8 @@ pub const GATEWAY_LEASE: Duration = s(6);
 /// How long a gateway's lease has to be missing before its connections count as lost: one lost renewal, or a moment
 /// without a leader in NATS, is no loss. With the lease and one poll it stays below the 15 s of promise 6.
 pub const LEASE_GRACE: Duration = s(3);
-/// How often each matcher reads the leases.
-pub const LEASE_POLL: Duration = s(1);
+/// How often the leader reads the leases: in every sweep.
+pub const LEASE_POLL: Duration = SWEEP;
 /// After an outage of NATS no user is removed, and no lease counts as missing, for so long: gateways reconnect within
 /// 1 s, renew every 2 s, and publish what waited.
 pub const OUTAGE_SETTLE: Duration = s(4);

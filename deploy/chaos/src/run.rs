@@ -75,7 +75,7 @@ pub async fn run(plan: Plan, log: impl Fn(&str)) -> anyhow::Result<Report> {
     let Findings { mut violations, mut coverage } = check(&entries, &facts, &left);
     aim::count(&entries, &facts, &mut coverage);
     (0..dead_letters).for_each(|_| coverage.judged(DEAD, now_ms()));
-    violations.extend(never_judged(&plan, &entries, &coverage));
+    violations.extend(never_judged(&entries, &coverage));
     if !violations.is_empty() {
         log(&stack.recent_logs());
     }
@@ -103,10 +103,10 @@ fn options(plan: &Plan, sweeps: &Sweeps, bus_proxy: &Arc<BusProxy>) -> StackOpti
 }
 
 /// What was never put to the test, although the run was there for that.
-fn never_judged(plan: &Plan, entries: &[Entry], coverage: &Coverage) -> Vec<Violation> {
+fn never_judged(entries: &[Entry], coverage: &Coverage) -> Vec<Violation> {
     let mut wanted = ALWAYS.to_vec();
     wanted.push(DEAD);
-    let struck = |fault| plan.faults.is_empty() || plan.faults.contains(&fault);
+    let struck = |fault: Fault| entries.iter().any(|entry| entry.who == fault.name());
     let aimed = aim::AIMED_FAULTS.into_iter().filter(|(fault, _)| struck(*fault));
     wanted.extend(aimed.map(|(_, what)| what));
     let never = wanted.into_iter().filter(|what| coverage.of(what) == 0).map(|what| (what, "never".to_owned()));
@@ -159,7 +159,7 @@ impl Run<'_> {
             let Self { stack, bus_proxy, witness, history, .. } = *self;
             fault.strike(&mut Scene { stack, bus_proxy, rng, history, witness, traffic }).await?;
             wrong.extend(self.start_what_died().await?);
-            sleep(pause(rng)).await;
+            sleep(pause(fault, rng)).await;
             if self.plan.faults.is_empty() && Instant::now() > deadline {
                 break;
             }
@@ -179,9 +179,10 @@ impl Run<'_> {
     }
 }
 
-/// Sometimes the next fault strikes in the recovery from the last one, sometimes all is well for a while.
-fn pause(rng: &mut Rng) -> Duration {
-    let recovering = rng.u32(..3) > 0;
+/// Sometimes the next fault strikes in the recovery from the last one, sometimes all is well for a while. The recovery
+/// from an outage is to be seen, since nothing works before it.
+fn pause(last: Fault, rng: &mut Rng) -> Duration {
+    let recovering = rng.u32(..3) > 0 && !matches!(last, Fault::OutageNats | Fault::OutageMongodb);
     Duration::from_millis(if recovering { rng.u64(500..6_000) } else { rng.u64(12_000..20_000) })
 }
 

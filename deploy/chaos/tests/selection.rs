@@ -8,7 +8,7 @@ use chaos::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_promises_hold_while_one_of_each_is_killed_and_nats_hangs() -> anyhow::Result<()> {
+async fn the_promises_hold_while_one_of_each_is_killed_and_a_bus_hangs() -> anyhow::Result<()> {
     let faults = vec![
         Fault::KillChatStore,
         Fault::KillMatcher,
@@ -18,6 +18,7 @@ async fn the_promises_hold_while_one_of_each_is_killed_and_nats_hangs() -> anyho
         Fault::DrainGateway,
         Fault::StepDown,
         Fault::PauseNats,
+        Fault::SuspendBus,
     ];
     let (executable, time, calm) = (env!("CARGO_BIN_EXE_chaos").into(), Duration::ZERO, Duration::from_secs(10));
     let report = run(Plan { executable, seed: 7, time, calm, users: 24, faults }, |line| eprintln!("{line}")).await?;

@@ -44,8 +44,10 @@ fn for_a_reason(evidence: &Evidence<'_>, id: &str, room: &Room, found: &mut Find
     }
     found.judged("ends for a reason", room.closed);
     let left = users.iter().any(|user| evidence.left_before(user, room, room.closed + AT_ONCE));
-    let there =
-        |user: &&str| evidence.last_connected(user, room.closed).is_some_and(|there| room.closed - there < AWAY);
+    let there = |user: &&str| {
+        let connected = evidence.surely_connected(user, room.closed);
+        connected.is_some_and(|connected| room.closed - connected < AWAY)
+    };
     if !left && users.iter().all(there) {
         let what = format!("{id} ended, which no member had left, and none had been away for long");
         found.broken(evidence, "ends for a reason", room.closed, &[&users[..], &[id]].concat(), what);

@@ -83,11 +83,9 @@ fn allowed(evidence: &Evidence<'_>, goodbye: &Goodbye, limit: Ms) -> Ms {
     if lost && !goodbye.acknowledged { GOODBYE_LOST } else { limit }
 }
 
-/// Counts the pairs that were put to the test: both of them leave at the moment of the match, or one of them.
+/// Counts the pairs that were put to the test: both of them leave at the moment of the match, or one of them. A current
+/// client has entered by then, as its gateway sees it.
 fn moments(evidence: &Evidence<'_>, room: &Room, found: &mut Findings) {
-    if room.started.is_some_and(|started| started < room.closed) {
-        return;
-    }
     let moment = room.opened..room.opened + MOMENT;
     let leaves = |user: &str| {
         let mut entries = evidence.of_user(user).iter().filter(|entry| moment.contains(&entry.at));

@@ -56,7 +56,7 @@ fn back_in_the_room(evidence: &Evidence<'_>, user: &str, lost: &Connection, back
     let ended = room.closed <= back.from && {
         let partner = room.partner_of(user).unwrap_or_default();
         let left = [user, partner].iter().any(|member| evidence.left_before(member, room, room.closed + AT_ONCE));
-        let connected = evidence.last_connected(partner, room.closed).unwrap_or(Ms::MIN / 2);
+        let connected = evidence.surely_connected(partner, room.closed).unwrap_or(Ms::MIN / 2);
         left || room.closed - connected > BACK_IN_TIME
     };
     if back.state != "room" && !ended {
@@ -109,13 +109,11 @@ fn partner_notified(evidence: &Evidence<'_>, change: &Change<'_>, (id, room): (&
 /// No partner is notified of the loss of a user who is connected: when an older tab is closed, or an older connection
 /// is found to be dead.
 fn no_false_loss(evidence: &Evidence<'_>, user: &str, found: &mut Findings) {
-    let connections = evidence.connections(user);
-    let covered = |at: Ms| evidence.throughout(user, at - NOTIFIED, at);
-    for older in
-        connections.iter().filter(|older| covered(older.noticed()).is_some_and(|now| now.number != older.number))
-    {
-        if conversation(evidence, user, older.noticed()).is_some() {
-            found.judged("no false loss", older.noticed());
+    for older in evidence.connections(user) {
+        let at = older.found_dead();
+        let now = evidence.throughout(user, at - NOTIFIED, at).filter(|now| now.number != older.number);
+        if now.is_some() && conversation(evidence, user, at).is_some() {
+            found.judged("no false loss", at);
         }
     }
     // What this user was notified of is about the partner.

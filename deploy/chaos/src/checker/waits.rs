@@ -166,6 +166,9 @@ impl<'a> Waiting<'a> {
     }
 
     fn connected(&mut self, at: Ms, state: &str, legacy: bool) {
+        if state == "idle" || state == "over" {
+            (self.queued, self.matched) = (None, false);
+        }
         if state == "waiting" {
             self.matched = false;
             self.queued.get_or_insert((at, ""));

@@ -11,7 +11,9 @@ mod services;
 mod strike;
 
 pub(crate) use services::read_metric;
-pub(crate) use strike::SUSPENDABLE;
+
+/// The gateway whose bus can be suspended, counted from 0.
+pub(crate) const SUSPENDABLE: usize = 0;
 
 /// What can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::time::sleep;
 
 use super::{
-    Fault, aim,
+    Fault, SUSPENDABLE, aim,
     scene::Scene,
     servers::{
         OUTAGE, kill_mongodb, kill_nats, leading_nats, mongodb_outage, nats_outage, pause_mongodb, pause_nats,
@@ -21,8 +21,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 const LONG_PAUSE: Duration = Duration::from_secs(14);
 /// For how many seconds the bus of one gateway is suspended.
 const SUSPENDED: std::ops::Range<u64> = 3_000..12_000;
-/// The gateway whose bus can be suspended, and another one.
-pub(crate) const SUSPENDABLE: usize = 0;
+/// Another gateway than the one whose bus can be suspended.
 const OTHER: usize = 1;
 /// How many users open two tabs while a bus is suspended.
 const TWO_TABS: u32 = 4;

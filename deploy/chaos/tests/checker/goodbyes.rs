@@ -97,12 +97,14 @@ fn a_document_that_says_for_long_that_a_user_waits_who_is_gone_is_seen() {
 }
 
 #[test]
-fn an_event_that_was_lost_is_seen_unless_servers_were_down() {
-    for (fault, expected) in [(None, 1), (Some("gateway-1"), 1), (Some("nats"), 0)] {
+fn an_event_that_was_lost_is_seen_unless_all_of_nats_was_killed() {
+    for (fault, expected) in
+        [(None, 1), (Some("kill-gateway"), 1), (Some("outage-mongodb"), 1), (Some("restart-nats"), 0)]
+    {
         let mut story = Story::met();
-        if let Some(target) = fault {
-            story.fault(1_000, target);
-            story.at(2_000, target, Event::FaultEnded);
+        if let Some(fault) = fault {
+            story.at(1_000, fault, Event::FaultStarted { target: "nats".to_owned() });
+            story.at(2_000, fault, Event::FaultEnded);
         }
         story.at(30_000, "matcher-1", Event::OrphansRemoved { count: 1 });
         assert_eq!(story.times_broken("no event lost"), expected, "{fault:?}");

@@ -32,6 +32,29 @@ fn a_partner_who_is_not_notified_of_missed_pings_is_seen() {
 }
 
 #[test]
+fn a_conversation_may_end_30_s_after_the_pings_were_missed_and_no_earlier() {
+    for (closed, back, expected) in [(40_000, None, 1), (46_000, None, 0), (40_000, Some(4_000), 1)] {
+        let mut story = Story::met();
+        story.silenced(1_000, "ann", 1);
+        if let Some(at) = back {
+            story.connected(at, "ann", 3, "room", Some(0));
+        }
+        story.closed(closed, "r");
+        assert_eq!(story.times_broken("ends for a reason"), expected, "after {closed} ms, back: {back:?}");
+    }
+}
+
+#[test]
+fn a_connection_whose_packets_were_dropped_does_not_outlive_a_newer_one() {
+    let mut story = Story::met();
+    story.silenced(1_000, "ann", 1);
+    story.connected(4_000, "ann", 3, "room", Some(0));
+    story.lost(5_000, "ann", 3);
+    story.closed(35_500, "r");
+    assert_eq!(story.times_broken("ends for a reason"), 0);
+}
+
+#[test]
 fn the_late_end_of_a_dead_connection_harms_no_newer_one() {
     for (lost_again, replaced, promise) in [(true, false, "no false loss"), (false, true, "the newest connection wins")]
     {

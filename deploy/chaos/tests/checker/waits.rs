@@ -51,6 +51,24 @@ fn a_user_who_is_passed_over_is_seen_unless_something_was_broken() {
 }
 
 #[test]
+fn the_place_of_an_earlier_room_is_none_in_the_next() {
+    let mut story = Story::default();
+    story.connected(0, "ann", 1, "idle", None);
+    story.queued(10, "ann");
+    story.at(20, "ann", Event::Matched);
+    story.lost(100, "ann", 1);
+    for (who, connection, at, queue) in
+        [("ann", 4, 40_000, "listen"), ("ben", 2, 43_000, "talk"), ("cleo", 3, 45_500, "talk")]
+    {
+        story.connected(at - 10, who, connection, "over", None);
+        story.at(at, who, Event::Queued { queue: queue.to_owned() });
+    }
+    story.opened(46_000, "r", [("ben", "talk"), ("cleo", "talk")]);
+    story.lost(47_500, "ann", 4);
+    assert_eq!(story.times_broken("nobody waits for ever"), 0);
+}
+
+#[test]
 fn a_user_in_vent_whose_turn_a_later_one_got_is_seen_unless_one_who_posted_was_held_back() {
     for (unsettled, expected) in [(false, 1), (true, 0)] {
         let mut story = Story::default();

@@ -56,7 +56,7 @@ async fn a_line_is_an_object_with_its_trace_and_without_what_people_wrote() {
     let dead_lettered = parsed.iter().find(dead_lettered).expect("found before");
     assert_eq!((&dead_lettered["level"], &dead_lettered["service"]), (&json!("ERROR"), &json!("chat-store")));
     assert!(dead_lettered["span_id"].as_str().is_some_and(|id| id.len() == 16), "{dead_lettered}");
-    let stored = parsed.iter().find(|line| line["message"] == "stored").expect("at the debug level");
+    let stored = parsed.iter().find(|line| line["message"] == "message stored").expect("at the debug level");
     assert_eq!(stored["trace_id"].as_str().map(str::len), Some(32), "{stored}");
     let first = parsed.iter().find(|line| line["service"] == "gateway").expect("lines of the gateway");
     assert_eq!(first["instance"], "gateway-1");

@@ -158,7 +158,8 @@ async fn whoever_goes_while_they_come_leaves_no_ghost() {
         mongodb::Client::with_uri_str(stack.mongodb_uri()).await.expect("MongoDB").database(stack.database());
     let users = database.collection::<Document>("users");
     // Ghosts would be paired with one another: who waits says nothing of them.
-    let connected = async || users.distinct("_id", doc! {"connected": true}).await.expect("who is connected");
+    let connected =
+        async || users.distinct("_id", doc! {"connection.state": "open"}).await.expect("the connected users");
     let talker = Bson::from(&talker.person.user);
     eventually(Duration::from_secs(5), connected, |ids| *ids == [talker.clone()]).await;
 }

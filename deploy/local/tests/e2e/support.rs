@@ -18,11 +18,11 @@ pub(crate) fn options() -> StackOptions {
 /// All log lines of the services; a stack itself keeps only the last ones.
 pub(crate) type Lines = Arc<Mutex<Vec<String>>>;
 
-/// Keeps every line of a service, and none of the stack's own, which are no JSON.
+/// Keeps every line, save those that report the progress of the stack.
 pub(crate) fn sink(lines: &Lines) -> Option<Sink> {
     let lines = lines.clone();
-    Some(Arc::new(move |name: &str, line: &str| {
-        if name != "local" {
+    Some(Arc::new(move |from: &str, line: &str| {
+        if from != "local" {
             lines.lock().expect("free").push(line.to_owned());
         }
     }))

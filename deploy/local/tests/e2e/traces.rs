@@ -44,15 +44,15 @@ async fn a_message_is_one_trace_from_socket_to_socket_without_a_secret() {
     assert_eq!(command.fields["message.id"], id);
     let insert = below(&spans, below(&spans, command, "chat-store-1", "store"), "chat-store-1", "insert");
     assert_eq!(insert.fields["db.system.name"], "mongodb");
-    let told = below(&spans, command, "gateway-2", "told");
-    assert_eq!((&told.fields["message.id"], &told.fields["user.id"]), (&id.to_owned(), &listen.person.user));
-    let emitted = below(&spans, told, "gateway-2", "emit");
+    let notified = below(&spans, command, "gateway-2", "notification");
+    assert_eq!((&notified.fields["message.id"], &notified.fields["user.id"]), (&id.to_owned(), &listen.person.user));
+    let emitted = below(&spans, notified, "gateway-2", "emit");
     assert_eq!(emitted.fields["socket.event"], "send_message_to_client");
-    assert!([published, command, insert, told, emitted].iter().all(|span| span.trace == event.trace));
+    assert!([published, command, insert, notified, emitted].iter().all(|span| span.trace == event.trace));
 
     let matched = spans.iter().find(|span| span.name == "match").expect("a span of the match");
-    let told = below(&spans, matched, "gateway-2", "told");
-    assert_eq!(below(&spans, told, "gateway-2", "emit").fields["socket.event"], "queue_complete");
+    let notified = below(&spans, matched, "gateway-2", "notification");
+    assert_eq!(below(&spans, notified, "gateway-2", "emit").fields["socket.event"], "queue_complete");
 
     let exported = collector.bytes();
     assert!(contains(&exported, id.as_bytes()), "looked in the right place");
@@ -67,7 +67,7 @@ async fn a_message_is_one_trace_from_socket_to_socket_without_a_secret() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_is_told_of_once_and_holds_up_nothing() {
+async fn an_unavailable_collector_is_logged_once_and_holds_up_nothing() {
     let nobody = format!("http://127.0.0.1:{}", servers::free_port().expect("a port"));
     let env = [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", nobody.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
@@ -80,6 +80,6 @@ async fn a_collector_that_is_away_is_told_of_once_and_holds_up_nothing() {
     assert_eq!(texts(&listen.socket, 20).await.len(), 20);
     let gateway = stack.gateways()[0].clone();
     stack.stop().await.expect("a clean stop");
-    let told = gateway.recent_log().matches("trace collector unavailable").count();
-    assert_eq!(told, 1, "{}", gateway.recent_log());
+    let notified = gateway.recent_log().matches("trace collector unavailable").count();
+    assert_eq!(notified, 1, "{}", gateway.recent_log());
 }

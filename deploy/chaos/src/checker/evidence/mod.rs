@@ -86,10 +86,19 @@ impl<'a> Evidence<'a> {
     /// takes it when that is over, and receives at once that it was closed. A connection whose packets are dropped seems
     /// to be open until the gateway misses its pings.
     pub(crate) fn last_connected(&self, user: &str, before: Ms) -> Option<Ms> {
+        self.connected_until(user, before, Connection::noticed)
+    }
+
+    /// The same, when all that seemed to be open was found to be dead as early as may be.
+    pub(crate) fn surely_connected(&self, user: &str, before: Ms) -> Option<Ms> {
+        self.connected_until(user, before, Connection::first_noticed)
+    }
+
+    fn connected_until(&self, user: &str, before: Ms, closed: impl Fn(&Connection) -> Ms) -> Option<Ms> {
         let known = self.users.get(user)?;
         let connected = known.connections.iter().map(|connection| {
             let from = self.documents.opened_in(user, connection.connecting, connection.from);
-            (from.unwrap_or(connection.from), connection.noticed())
+            (from.unwrap_or(connection.from), closed(connection))
         });
         let failed = known.failed.iter().filter_map(|(from, to)| {
             let mended = self.faults.calm_since(&[Part::Matcher], *to).map_or(*to, |mended| mended.max(*to));

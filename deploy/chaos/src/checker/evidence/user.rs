@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use super::disturbance::Part;
 use crate::history::{Entry, Event, Ms};
 
-/// A gateway notices after so long that a connection is dead whose packets are dropped: `PING_INTERVAL` and
-/// `PING_TIMEOUT`.
-const PING: Ms = 25_000;
+/// A gateway notices after so long that a connection is dead whose packets are dropped: at the earliest when it had just
+/// sent a ping, after `PING_TIMEOUT`, and at the latest `PING_INTERVAL` later. The noise of the machine is in the first.
+const FIRST_NOTICED: Ms = 14_000;
+const LAST_NOTICED: Ms = 25_000;
 
 /// One connection of a user.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Connection {
     pub(crate) silent: bool,
     /// The gateway closed it.
     pub(crate) by_gateway: bool,
+    /// When a newer one was open, which it cannot outlive as the matcher sees it.
+    newer: Option<Ms>,
     /// The state in `resumed`.
     pub(crate) state: String,
     pub(crate) last_seq: Option<u64>,
@@ -35,9 +38,23 @@ impl Connection {
         Part::Gateway(self.gateway)
     }
 
-    /// When its gateway notices at the latest that it is dead, if nothing else closes it.
+    /// When it is closed for the matcher at the latest, even if its packets are dropped.
     pub(crate) fn noticed(&self) -> Ms {
-        if self.silent { self.to + PING } else { self.to }
+        self.dead_at(LAST_NOTICED).min(self.newer.map_or(Ms::MAX, |newer| newer.max(self.to)))
+    }
+
+    /// The same at the earliest.
+    pub(crate) fn first_noticed(&self) -> Ms {
+        self.noticed().min(self.dead_at(FIRST_NOTICED))
+    }
+
+    /// When its gateway finds out that it is dead, whether a newer one is open or not.
+    pub(crate) fn found_dead(&self) -> Ms {
+        self.dead_at(LAST_NOTICED)
+    }
+
+    fn dead_at(&self, silence: Ms) -> Ms {
+        if self.silent { self.to + silence } else { self.to }
     }
 }
 
@@ -74,6 +91,7 @@ impl User<'_> {
             Event::ConnectFailed => self.failed.push((connecting.unwrap_or(at), at)),
             Event::Connected { connection, gateway, state, last_seq, legacy, .. } => {
                 self.legacy |= legacy;
+                self.connections.iter_mut().for_each(|older| older.newer = older.newer.or(Some(at)));
                 self.connections.push(Connection {
                     number: *connection,
                     gateway: *gateway,
@@ -82,6 +100,7 @@ impl User<'_> {
                     to: end,
                     silent: false,
                     by_gateway: false,
+                    newer: None,
                     state: state.clone(),
                     last_seq: *last_seq,
                 });
