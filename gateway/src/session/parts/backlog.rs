@@ -33,9 +33,10 @@ impl InFlight {
         }
     }
 
-    /// The first message that it has not taken.
-    pub(super) fn first(&self) -> Option<u64> {
-        self.messages.front().map(|(seq, _)| *seq)
+    /// The first message that it has not taken, while it holds so many bytes.
+    pub(super) fn first(&self, in_transport: usize) -> Option<u64> {
+        let taken = self.bytes.saturating_sub(in_transport);
+        self.messages.iter().find(|(_, end)| *end > taken).map(|(seq, _)| *seq)
     }
 }
 
@@ -103,6 +104,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_message_that_the_transport_took_is_not_unsent_though_nothing_was_handed_over_since() {
+        let mut in_flight = InFlight::default();
+        in_flight.note(Some(4), 100);
+        in_flight.note(Some(5), 100);
+        assert_eq!(
+            [200, 100, 1, 0].map(|in_transport| in_flight.first(in_transport)),
+            [Some(4), Some(5), Some(5), None]
+        );
+    }
+
     fn event(seq: Option<u64>, bytes: usize) -> Rendered {
         let payload = serde_json::value::to_raw_value(&"x".repeat(bytes)).expect("JSON");
         Rendered { name: "send_message_to_client", payload: Some(payload), seq }
@@ -140,7 +152,7 @@ mod tests {
         }
         for (in_transport, first) in [(250, Some(1)), (151, Some(1)), (150, Some(2)), (1, Some(2)), (0, None)] {
             in_flight.forget_taken(in_transport);
-            assert_eq!(in_flight.first(), first, "{in_transport}");
+            assert_eq!(in_flight.first(in_transport), first, "{in_transport}");
         }
     }
 

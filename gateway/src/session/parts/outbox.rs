@@ -98,7 +98,7 @@ impl Outbox {
 
     /// The first message that the transport may not have taken.
     pub(crate) fn first_unsent(&self) -> Option<u64> {
-        self.in_flight.first().or(self.backlog.first_unsent())
+        self.in_flight.first(self.flow.in_transport()).or(self.backlog.first_unsent())
     }
 
     /// The socket.
