@@ -11,10 +11,13 @@ use std::{
 /// have been unable to renew.
 const LONGEST_STEP: Duration = Duration::from_secs(2);
 
-/// The gateways whose leases have lapsed, and for how long. By default: none.
+/// What is known of the leases. By default: nothing, which disconnects nobody, and lets nobody be offered.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lapses {
+    known: bool,
     lapsed: BTreeMap<GatewayId, Duration>,
+    /// Without a lease in the last poll, and never seen with one: dead, or not back yet after an outage.
+    doubtful: BTreeSet<GatewayId>,
     settled: bool,
 }
 
@@ -22,6 +25,17 @@ impl Lapses {
     /// How long ago the lease of a gateway lapsed; none while it is alive.
     pub(crate) fn lapsed_for(&self, gateway: &GatewayId) -> Option<Duration> {
         self.lapsed.get(gateway).copied()
+    }
+
+    /// Whether the leases could be read.
+    pub(crate) fn known(&self) -> bool {
+        self.known
+    }
+
+    /// Whether users of a gateway may be offered: only those whose gateway is known to be alive. While NATS is unavailable
+    /// nobody is, or those of a gateway that died before would be.
+    pub(crate) fn may_be_offered(&self, gateway: &GatewayId) -> bool {
+        self.known && !self.lapsed.contains_key(gateway) && !self.doubtful.contains(gateway)
     }
 
     /// The gateways whose leases have lapsed.
@@ -38,7 +52,7 @@ impl Lapses {
     #[cfg(test)]
     pub(crate) fn of(lapsed: &[(&str, Duration)]) -> Self {
         let lapsed = lapsed.iter().map(|(gateway, time)| (gateway.parse().expect("an id"), *time)).collect();
-        Self { lapsed, settled: true }
+        Self { known: true, lapsed, settled: true, ..Self::default() }
     }
 }
 
@@ -46,6 +60,7 @@ impl Lapses {
 pub(crate) struct LeaseMonitor {
     grace: Duration,
     missing: BTreeMap<GatewayId, Duration>,
+    seen_alive: BTreeSet<GatewayId>,
     last_poll: Option<Instant>,
     /// Since when no poll has failed.
     polling_since: Option<Instant>,
@@ -53,7 +68,7 @@ pub(crate) struct LeaseMonitor {
 
 impl LeaseMonitor {
     pub(crate) fn new(grace: Duration) -> Self {
-        Self { grace, missing: BTreeMap::new(), last_poll: None, polling_since: None }
+        Self { grace, missing: BTreeMap::new(), seen_alive: BTreeSet::new(), last_poll: None, polling_since: None }
     }
 
     /// A poll failed, or another matcher was the leader meanwhile: which leases are alive is unknown, so that every grace
@@ -75,7 +90,11 @@ impl LeaseMonitor {
             .missing
             .iter()
             .filter_map(|(gateway, missing)| Some((gateway.clone(), missing.checked_sub(self.grace)?)));
-        Lapses { lapsed: lapsed.collect(), settled: now - polling_since >= timing::OUTAGE_SETTLE }
+        let lapsed = lapsed.collect();
+        self.seen_alive.retain(|gateway| alive.contains(gateway) || self.missing.contains_key(gateway));
+        self.seen_alive.extend(alive.iter().cloned());
+        let doubtful = self.missing.keys().filter(|gateway| !self.seen_alive.contains(*gateway)).cloned().collect();
+        Lapses { known: true, lapsed, doubtful, settled: now - polling_since >= timing::OUTAGE_SETTLE }
     }
 }
 
@@ -117,6 +136,23 @@ mod tests {
         polls(&mut monitor, start, 0, &[false; 5]);
         monitor.reset();
         assert_eq!(polls(&mut monitor, start, 6, &[false; 3]), [None; 3]);
+    }
+
+    #[test]
+    fn nobody_is_offered_whose_gateway_is_not_known_to_be_alive() {
+        let (mut monitor, start) = (LeaseMonitor::new(GRACE), Instant::now());
+        let mut offered = |n, alive: bool| {
+            let alive = if alive { BTreeSet::from([gateway()]) } else { BTreeSet::new() };
+            let lapses = monitor.observe(start + Duration::from_secs(n), vec![gateway()], &alive);
+            lapses.may_be_offered(&gateway())
+        };
+        assert!(!Lapses::default().may_be_offered(&gateway()), "before the first poll, and when one failed");
+        let polls = [(0, false), (1, true), (2, false), (3, false), (4, false), (5, false)];
+        assert_eq!(polls.map(|(n, alive)| offered(n, alive)), [false, true, true, true, true, false]);
+        monitor.reset();
+        let dead = monitor.observe(start + Duration::from_secs(6), vec![gateway()], &BTreeSet::new());
+        assert!(!dead.may_be_offered(&gateway()), "after an outage, although its grace starts again");
+        assert_eq!(dead.lapsed_for(&gateway()), None, "and nobody is disconnected yet");
     }
 
     #[test]

@@ -21,11 +21,14 @@ const PAIRS: usize = 500;
 const PARTS: usize = 4;
 
 /// Reads the candidates, pairs them, announces the rooms, moves those who waited too long. Returns when somebody who was
-/// paired and is not ready yet will be.
+/// paired and is not ready yet will be. Does nothing while the leases are unknown: the sweep asks for a round once they are.
 pub(super) async fn run(context: &Context, lapses: &Lapses) -> anyhow::Result<Option<Duration>> {
+    if !lapses.known() {
+        return Ok(None);
+    }
     let (started, now) = (Instant::now(), context.now_ms());
     let mut candidates = context.store.matching.candidates().await?;
-    candidates.retain(|candidate| lapses.lapsed_for(&candidate.connection.stamp.gateway).is_none());
+    candidates.retain(|candidate| lapses.may_be_offered(&candidate.connection.stamp.gateway));
     let mut plan = plan(candidates, now, context.config.fallback_after);
     let ready_at = plan.hold_back_unready(now);
     let parts: Vec<_> = plan.pairs.chunks(PAIRS).map(|pairs| claim(context, pairs.to_vec(), now)).collect();

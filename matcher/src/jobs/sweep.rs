@@ -44,7 +44,10 @@ pub(super) async fn run(
             Lapses::default()
         }
     };
-    observed.send_replace(lapses.clone());
+    if !observed.send_replace(lapses.clone()).known() && lapses.known() {
+        // Candidates were held back until now.
+        context.wakeup.notify().await;
+    }
     let steps = [
         polled.map(drop),
         step("completing closes", complete_closes(context)).await,

@@ -86,6 +86,11 @@ impl World {
         hold(&self.bus, lease::LEADER, Duration::from_secs(600)).await
     }
 
+    /// The lease of a gateway on another bus.
+    pub(crate) async fn hold_lease_of(&self, gateway: &Gateway) -> Lease {
+        hold(&self.bus, &lease::gateway_key(&gateway.id), Duration::from_secs(600)).await
+    }
+
     /// The lease of the gateway of all people here lapses.
     pub(crate) async fn let_lease_lapse(self) -> Self {
         self.lease.release().await.expect("released");
