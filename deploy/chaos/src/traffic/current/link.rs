@@ -17,6 +17,14 @@ struct Connection {
     gateway: usize,
 }
 
+/// A connection that is open, and the data of its `resumed`.
+pub(crate) struct Opened {
+    socket: Socket,
+    gateway: usize,
+    last_seq: Option<u64>,
+    resumed: Value,
+}
+
 /// A tab that is open beside a newer one.
 struct OlderTab {
     number: u32,
@@ -59,31 +67,42 @@ impl Link {
         self.world.note(&self.person.user, what);
     }
 
-    /// Opens a connection, beside the one that there is; the data of `resumed`, or none when that does not come.
-    pub(crate) async fn connect(&mut self, gateway: usize, last_seq: Option<u64>) -> Option<Value> {
-        self.note(Event::Connecting);
-        let opening = async {
-            let socket = self.open(gateway, last_seq).await?;
-            let resumed = socket.wait_for("resumed").await?;
-            anyhow::Ok((socket, resumed))
-        };
-        let Ok(Ok((socket, resumed))) = timeout(PATIENCE, opening).await else {
-            self.note(Event::ConnectFailed);
-            return None;
-        };
+    /// Opens a connection; none when `resumed` does not come.
+    pub(crate) fn open(&self, gateway: usize, last_seq: Option<u64>) -> impl Future<Output = Option<Opened>> + use<> {
+        let (world, person) = (self.world.clone(), self.person.clone());
+        async move {
+            world.note(&person.user, Event::Connecting);
+            let opening = async {
+                let socket = handshake(&person, world.url(gateway), last_seq).await?;
+                let resumed = socket.wait_for("resumed").await?;
+                anyhow::Ok(Opened { socket, gateway, last_seq, resumed })
+            };
+            let opened = timeout(PATIENCE, opening).await.ok().and_then(Result::ok);
+            if opened.is_none() {
+                world.note(&person.user, Event::ConnectFailed);
+            }
+            opened
+        }
+    }
+
+    /// Uses a connection from now on, and keeps the one before open behind it; the data of `resumed`.
+    pub(crate) fn use_opened(&mut self, opened: Opened) -> Value {
+        let Opened { socket, gateway, last_seq, resumed } = opened;
         let state = resumed["state"].as_str().unwrap_or_default().to_owned();
         let room = resumed["room_id"].as_str().map(ToOwned::to_owned);
         let number = self.world.next_connection();
         self.note(Event::Connected { connection: number, gateway, state, room, last_seq, legacy: false });
-        self.use_connection(Connection { socket: Arc::new(socket), number, gateway });
-        Some(resumed)
+        if let Some(older) = self.current.replace(Connection { socket: Arc::new(socket), number, gateway }) {
+            self.keep_behind(older);
+        }
+        resumed
     }
 
     /// Opens a tab on a gateway that may not be able to claim it for now, and keeps it open. False when the gateway does
     /// not accept it.
     pub(crate) async fn open_older_tab(&mut self, gateway: usize) -> bool {
         self.note(Event::Connecting);
-        let Ok(Ok(socket)) = timeout(PATIENCE, self.open(gateway, None)).await else {
+        let Ok(Ok(socket)) = timeout(PATIENCE, handshake(&self.person, self.world.url(gateway), None)).await else {
             self.note(Event::ConnectFailed);
             return false;
         };
@@ -91,20 +110,6 @@ impl Link {
         self.note(Event::Connected { connection: number, gateway, state, room: None, last_seq: None, legacy: false });
         self.keep_behind(Connection { socket: Arc::new(socket), number, gateway });
         true
-    }
-
-    async fn open(&self, gateway: usize, last_seq: Option<u64>) -> anyhow::Result<Socket> {
-        let url = self.world.url(gateway);
-        match last_seq {
-            Some(seq) => self.person.resume(url, seq).await,
-            None => self.person.connect(url).await,
-        }
-    }
-
-    fn use_connection(&mut self, connection: Connection) {
-        if let Some(older) = self.current.replace(connection) {
-            self.keep_behind(older);
-        }
     }
 
     fn keep_behind(&mut self, tab: Connection) {
@@ -157,6 +162,13 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         self.older.iter().for_each(|tab| tab.watching.abort());
+    }
+}
+
+async fn handshake(person: &Person, url: &str, last_seq: Option<u64>) -> anyhow::Result<Socket> {
+    match last_seq {
+        Some(seq) => person.resume(url, seq).await,
+        None => person.connect(url).await,
     }
 }
 

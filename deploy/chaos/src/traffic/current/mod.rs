@@ -17,8 +17,8 @@ use tokio::{
 };
 
 use self::{
-    page::{Page, Reaction},
-    place::Stage,
+    page::Page,
+    place::{Reaction, Stage},
 };
 use super::{
     habits::{self, AtMatch, Exit, Visit},
@@ -94,11 +94,8 @@ impl CurrentClient {
     /// Whatever happens next: an event, an acknowledgement, a burst, or the user's own idea.
     async fn next_moment(&mut self) {
         let Some(socket) = self.page.socket() else { return };
-        let pause = match self.page.stage() {
-            Stage::Room => self.rng.u64(100..900),
-            _ => self.rng.u64(500..2_000),
-        };
-        let idea = Instant::now() + Duration::from_millis(pause);
+        let pause = if self.page.stage() == Stage::Room { 100..900 } else { 500..2_000 };
+        let idea = Instant::now() + Duration::from_millis(self.rng.u64(pause));
         tokio::select! {
             incoming = socket.next_within(Duration::from_secs(3600)) => {
                 drop(socket);
@@ -115,6 +112,8 @@ impl CurrentClient {
         match (reaction, self.at_match) {
             (Reaction::Match, AtMatch::Leave(exit)) => self.exit = Some(exit),
             (Reaction::RoomOver, _) => self.finish(),
+            // A page stops then.
+            (Reaction::Replaced, _) => self.page.enter(Stage::Over),
             // So that those who never come back are those whom a fault disconnected, too.
             (Reaction::Closed, _) if self.rng.u32(..6) == 0 => self.vanish(),
             _ => {}

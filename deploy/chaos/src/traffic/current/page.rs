@@ -7,23 +7,11 @@ use person::{Event as Incoming, Person, Socket};
 use serde_json::{Value, json};
 
 use super::{
-    link::Link,
+    link::{Link, Opened},
     outbox::{Outbox, Outcome},
-    place::{Place, Stage},
+    place::{Place, Reaction, Stage},
 };
 use crate::{history::Event, traffic::world::World};
-
-/// What the user has to react to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Reaction {
-    None,
-    /// Matched just now.
-    Match,
-    /// The room is over.
-    RoomOver,
-    /// The gateway closed the connection.
-    Closed,
-}
 
 /// A page with a current client.
 pub(crate) struct Page {
@@ -61,9 +49,30 @@ impl Page {
         }
     }
 
-    /// Opens a connection and takes over the state in `resumed`; none when the gateway did not reply.
+    /// Opens a connection, beside the one that there is, which receives until then; none when the gateway did not reply.
     pub(crate) async fn connect(&mut self, gateway: usize) -> Option<Reaction> {
-        let resumed = self.link.connect(gateway, self.place.last_seq()).await?;
+        let opening = self.link.open(gateway, self.place.last_seq());
+        tokio::pin!(opening);
+        let mut reaction = Reaction::None;
+        let opened = loop {
+            let socket = self.socket();
+            tokio::select! {
+                opened = &mut opening => break opened?,
+                incoming = receive_on(socket.as_deref()) => match self.receive(incoming) {
+                    // As it should be.
+                    Reaction::Replaced => self.close(false),
+                    Reaction::None | Reaction::Closed => {}
+                    other => reaction = other,
+                }
+            }
+        };
+        let over = self.resume(opened).await;
+        Some(if over { Reaction::RoomOver } else { reaction })
+    }
+
+    /// Takes over the state in `resumed`; true when the room is over.
+    async fn resume(&mut self, opened: Opened) -> bool {
+        let resumed = self.link.use_opened(opened);
         // What is under way is sent again on the new connection.
         self.outbox.stop();
         self.enter(Place::stage_of(&resumed));
@@ -71,7 +80,7 @@ impl Page {
             self.receive_message(message, true);
         }
         self.outbox.send_all(&self.link).await;
-        Some(if self.stage() == Stage::Over { Reaction::RoomOver } else { Reaction::None })
+        self.stage() == Stage::Over
     }
 
     /// Opens a tab that stays open beside those that follow.
@@ -120,10 +129,9 @@ impl Page {
             }
             "user_connected" => self.note(Event::PartnerConnected),
             "user_disconnected" => self.note(Event::PartnerLost),
-            // A page stops then.
             "replaced" => {
                 self.note(Event::Replaced { connection: self.link.number() });
-                self.enter(Stage::Over);
+                return Reaction::Replaced;
             }
             "room_ended" => {
                 self.note(Event::RoomEnded);
@@ -227,5 +235,13 @@ impl Page {
     pub(crate) fn close_all(&mut self) {
         self.outbox.stop();
         self.link.close_all();
+    }
+}
+
+/// The next event; never without a connection.
+async fn receive_on(socket: Option<&Socket>) -> anyhow::Result<Option<Incoming>> {
+    match socket {
+        Some(socket) => socket.next_within(Duration::from_secs(3600)).await,
+        None => std::future::pending().await,
     }
 }

@@ -1,4 +1,4 @@
-//! Where a current client is, as far as it knows.
+//! Where a current client is, as far as it knows, and what its user has to react to.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,20 @@ pub(crate) enum Stage {
     Room,
     /// The visit is over.
     Over,
+}
+
+/// What the user has to react to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Reaction {
+    None,
+    /// Matched just now.
+    Match,
+    /// The room is over.
+    RoomOver,
+    /// A newer connection speaks for the user.
+    Replaced,
+    /// The gateway closed the connection.
+    Closed,
 }
 
 /// The stage, and what the client knows of its room.
